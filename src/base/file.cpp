@@ -1,0 +1,236 @@
+// Files, POSIX and Windows: the one place where the two differ.
+#include "base/file.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "base/error.h"
+
+#ifdef _WIN32
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+#else
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace philo {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path to_path(const std::string& utf8) { return fs::path(std::u8string(utf8.begin(), utf8.end())); }
+std::string to_utf8(const fs::path& path) {
+  const std::u8string text = path.u8string();
+  return std::string(text.begin(), text.end());
+}
+
+Error cannot(const std::string& path, const char* what, const std::string& reason) {
+  return input_error(path, std::string("can't ") + what + ": " + reason);
+}
+
+std::FILE* open_stream(const std::string& path, const char* mode) {
+#ifdef _WIN32
+  const std::wstring wide_mode(mode, mode + std::strlen(mode));
+  return _wfopen(to_path(path).c_str(), wide_mode.c_str());
+#else
+  return std::fopen(path.c_str(), mode);
+#endif
+}
+
+}  // namespace
+
+#ifdef _WIN32
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
+  std::shared_ptr<MappedFile> file(new MappedFile);
+  file->path_ = path;
+  const auto reason = [] { return std::system_category().message(static_cast<int>(GetLastError())); };
+  const HANDLE handle = CreateFileW(to_path(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+                                    FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (handle == INVALID_HANDLE_VALUE) throw cannot(path, "open", reason());
+  LARGE_INTEGER size{};
+  if (!GetFileSizeEx(handle, &size)) {
+    const std::string why = reason();
+    CloseHandle(handle);
+    throw cannot(path, "read", why);
+  }
+  if (size.QuadPart == 0) {
+    CloseHandle(handle);
+    return file;
+  }
+  const HANDLE mapping = CreateFileMappingW(handle, nullptr, PAGE_READONLY, 0, 0, nullptr);
+  const std::string why = mapping == nullptr ? reason() : std::string();
+  CloseHandle(handle);
+  if (mapping == nullptr) throw cannot(path, "map", why);
+  const void* view = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, 0);
+  const std::string view_error = view == nullptr ? reason() : std::string();
+  CloseHandle(mapping);
+  if (view == nullptr) throw cannot(path, "map", view_error);
+  file->data_ = static_cast<const std::byte*>(view);
+  file->size_ = static_cast<size_t>(size.QuadPart);
+  return file;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) UnmapViewOfFile(data_);
+}
+
+void MappedFile::prefetch(std::span<const std::byte>) const {}
+void MappedFile::release(std::span<const std::byte>) const {}
+
+#else
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
+  std::shared_ptr<MappedFile> file(new MappedFile);
+  file->path_ = path;
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) throw cannot(path, "open", std::strerror(errno));
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+    const std::string why = S_ISDIR(status.st_mode) ? "it is a folder" : "it is not a regular file";
+    ::close(descriptor);
+    throw cannot(path, "read", why);
+  }
+  file->size_ = static_cast<size_t>(status.st_size);
+  if (file->size_ == 0) {
+    ::close(descriptor);
+    return file;
+  }
+  void* view = ::mmap(nullptr, file->size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  const int map_error = errno;
+  ::close(descriptor);
+  if (view == MAP_FAILED) {
+    file->size_ = 0;
+    throw cannot(path, "map", std::strerror(map_error));
+  }
+  file->data_ = static_cast<const std::byte*>(view);
+  return file;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+namespace {
+
+// Page-aligned madvise over the pages that lie fully (release) or partly (prefetch) inside the part.
+void advise(std::span<const std::byte> part, int advice, bool inner) {
+  if (part.empty()) return;
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  auto first = reinterpret_cast<uintptr_t>(part.data());
+  auto last = first + part.size();
+  first = inner ? (first + page - 1) / page * page : first / page * page;
+  if (inner) last = last / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, advice);
+}
+
+}  // namespace
+
+void MappedFile::prefetch(std::span<const std::byte> part) const { advise(part, MADV_WILLNEED, false); }
+void MappedFile::release(std::span<const std::byte> part) const { advise(part, MADV_DONTNEED, true); }
+
+#endif
+
+std::string read_text_file(const std::string& path, size_t most_bytes) {
+  if (is_folder(path)) throw cannot(path, "read", "it is a folder");
+  std::FILE* stream = open_stream(path, "rb");
+  if (stream == nullptr) throw cannot(path, "open", std::strerror(errno));
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> closer(stream, std::fclose);
+  std::string text;
+  char block[1 << 16];
+  size_t count = 0;
+  while ((count = std::fread(block, 1, sizeof block, stream)) > 0) {
+    text.append(block, count);
+    if (text.size() > most_bytes) {
+      throw cannot(path, "read", "it is longer than the limit of " + std::to_string(most_bytes) + " bytes");
+    }
+  }
+  if (std::ferror(stream)) throw cannot(path, "read", std::strerror(errno));
+  return text;
+}
+
+struct OutputFile::State {
+  std::string path, temporary;
+  std::FILE* stream = nullptr;
+
+  Error failed(const char* what, int error_number) const {
+    const bool full = error_number == ENOSPC
+#ifdef EDQUOT
+                      || error_number == EDQUOT
+#endif
+        ;
+    return Error(full ? ErrorCode::Resource : ErrorCode::Failed,
+                 path + ": can't " + what + ": " + std::strerror(error_number) + "; nothing was written under this name");
+  }
+};
+
+OutputFile::OutputFile(const std::string& path) : state_(std::make_unique<State>()) {
+  static std::atomic<unsigned> counter{0};
+#ifdef _WIN32
+  const auto process = static_cast<unsigned long>(GetCurrentProcessId());
+#else
+  const auto process = static_cast<unsigned long>(::getpid());
+#endif
+  state_->path = path;
+  state_->temporary = path + ".partial-" + std::to_string(process) + "-" + std::to_string(counter++);
+  state_->stream = open_stream(state_->temporary, "wbx");
+  if (state_->stream == nullptr) throw state_->failed("create", errno);
+}
+
+OutputFile::~OutputFile() {
+  if (state_->stream != nullptr) std::fclose(state_->stream);
+  if (!state_->temporary.empty()) {
+    std::error_code ignored;
+    fs::remove(to_path(state_->temporary), ignored);
+  }
+}
+
+void OutputFile::write(std::span<const std::byte> bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), state_->stream) != bytes.size()) throw state_->failed("write", errno);
+}
+
+void OutputFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+
+void OutputFile::commit() {
+  std::FILE* stream = state_->stream;
+  if (std::fflush(stream) != 0) throw state_->failed("write", errno);
+#ifndef _WIN32
+  if (::fsync(::fileno(stream)) != 0 && errno != EINVAL && errno != ENOTSUP) throw state_->failed("write", errno);
+#endif
+  state_->stream = nullptr;
+  if (std::fclose(stream) != 0) throw state_->failed("write", errno);
+  std::error_code error;
+  fs::rename(to_path(state_->temporary), to_path(state_->path), error);
+  if (error) throw Error(ErrorCode::Failed, state_->path + ": can't rename the finished file: " + error.message());
+  state_->temporary.clear();
+}
+
+bool is_file(const std::string& path) {
+  std::error_code error;
+  const auto status = fs::status(to_path(path), error);
+  return !error && fs::exists(status) && !fs::is_directory(status);
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(to_path(path), error);
+}
+
+std::string join_path(const std::string& folder, const std::string& name) { return to_utf8(to_path(folder) / to_path(name)); }
+
+std::string file_name(const std::string& path) {
+  fs::path whole = to_path(path);
+  if (!whole.has_filename()) whole = whole.parent_path();
+  return to_utf8(whole.filename());
+}
+
+}  // namespace philo

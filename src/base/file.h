@@ -1,0 +1,60 @@
+// Files: mapped for reading, read whole with a bound, written under a temporary name and renamed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace philo {
+
+// A read-only view of a whole file, held for as long as the object lives. Paths are UTF-8 on every system.
+class MappedFile {
+ public:
+  static std::shared_ptr<const MappedFile> open(const std::string& path);  // throws ErrorCode::Input, with the system's reason
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::string& path() const { return path_; }
+  void prefetch(std::span<const std::byte> part) const;  // asks the system to read it ahead
+  void release(std::span<const std::byte> part) const;   // its pages are not needed for now
+
+ private:
+  MappedFile() = default;
+  std::string path_;
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// The whole file as text (bytes, not checked); throws ErrorCode::Input where it can't be read or is longer than `most_bytes`.
+// Also reads pipes and devices such as /dev/stdin.
+std::string read_text_file(const std::string& path, size_t most_bytes = size_t{1} << 30);
+
+// A file that appears under its name only when commit() has succeeded; otherwise it is removed. Throws ErrorCode::Resource
+// where the disk is full and ErrorCode::Failed for other write errors.
+class OutputFile {
+ public:
+  explicit OutputFile(const std::string& path);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text);
+  void commit();  // flushes to disk and renames
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+bool is_file(const std::string& path);
+bool is_folder(const std::string& path);
+std::string join_path(const std::string& folder, const std::string& name);
+std::string file_name(const std::string& path);  // the last component
+
+}  // namespace philo

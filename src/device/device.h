@@ -1,0 +1,114 @@
+// Who computes a plan: tokens in, logits out, and a position that can move back. Above this seam nothing knows a device's name.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/token.h"
+#include "model/plan.h"
+
+namespace philo {
+
+enum class WeightFormat : uint8_t { AsStored, Fp32, Fp16, Bf16 };
+enum class KvFormat : uint8_t { Fp32, Fp16 };
+
+struct DeviceOptions {
+  WeightFormat weight_format = WeightFormat::AsStored;
+  KvFormat kv_format = KvFormat::Fp16;
+  int threads = 0;   // 0: what is fastest here
+  std::string isa;   // empty: the best one here
+  NoteSink note;     // may be empty
+  Progress progress; // of loading; may be empty
+};
+
+enum class Rows : uint8_t { None, Last, All };  // which logits are wanted: chunked prefill, decode, scoring and verifying
+
+// One KV cache and its position. Belongs to the Network that opened it and must not outlive it.
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual size_t position() const = 0;              // tokens in the cache
+  // Forgets the tokens from `position` on. Returns the position it could keep: the one asked for, or an earlier one, 0 at worst.
+  virtual size_t rewind(size_t position) = 0;
+  virtual size_t memory_bytes() const = 0;          // what the cache takes now
+};
+
+struct Turn {
+  Session* session;
+  std::span<const Token> tokens;  // follow the session's position; 1 to Traits::turn_tokens of them
+  Rows rows;
+  size_t sequence;  // length of the whole sequence once every queued chunk is in: selects the LongRoPE factors
+};
+
+// The rows asked for, in the order of the turns.
+class Logits {
+ public:
+  std::span<const float> row(size_t index) const { return {values_.data() + index * vocabulary_, vocabulary_}; }
+  std::span<float> row(size_t index) { return {values_.data() + index * vocabulary_, vocabulary_}; }
+  size_t rows() const { return vocabulary_ == 0 ? 0 : values_.size() / vocabulary_; }
+  size_t vocabulary() const { return vocabulary_; }
+  void resize(size_t rows, size_t vocabulary) {
+    vocabulary_ = vocabulary;
+    values_.resize(rows * vocabulary);
+  }
+
+ private:
+  size_t vocabulary_ = 0;
+  std::vector<float> values_;  // (rows, vocabulary)
+};
+
+// Sees each step's output while a plan runs: for traces against a reference and for calibration. `values` is (tokens, width).
+using StepObserver = std::function<void(const Step& step, std::span<const float> values, size_t tokens)>;
+
+struct Traits {
+  bool all_rows;         // Rows::All is served
+  bool equal_columns;    // a token's numbers do not depend on how many others share its pass
+  size_t turn_tokens;    // most tokens of one forward, all turns together
+  size_t context;        // most tokens of a session
+  std::string isa;       // of the kernels chosen, or empty
+  int threads;
+  size_t weight_bytes;   // read for one token
+  size_t memory_bytes;   // held for the weights beyond the mapped files
+};
+
+// A plan compiled for one device, weights resident. Its const functions may be called from one thread at a time.
+class Network {
+ public:
+  virtual ~Network() = default;
+  virtual Traits traits() const = 0;
+  // A session for at most `context` tokens. Memory grows with use.
+  virtual std::unique_ptr<Session> open(size_t context) const = 0;
+  // Appends every turn's tokens to its session and yields the rows asked for. Several sessions share one pass over the weights.
+  // Throws ErrorCode::Resource where memory runs out; the sessions then keep the position they had.
+  virtual void forward(std::span<const Turn> turns, Logits& out) const = 0;
+  virtual void observe(StepObserver observer) = 0;  // empty: none
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual std::string_view name() const = 0;
+  // Why this plan can't run here and what to do, if it can't.
+  virtual std::optional<std::string> refuses(const Plan& plan, const DeviceOptions& options) const = 0;
+  virtual std::unique_ptr<Network> compile(std::shared_ptr<const Plan> plan, const DeviceOptions& options) const = 0;
+};
+
+// One line of `philo devices`.
+struct DeviceReport {
+  std::string name;
+  bool usable;
+  std::string description;  // what it is: cores, instruction sets
+  std::string reason;       // why not, and what to do; empty where usable
+};
+
+// Throws ErrorCode::Device for a name that no device here answers to, listing those that are there. "auto" picks the first usable.
+const Device& find_device(std::string_view name);
+std::vector<DeviceReport> list_devices();
+
+}  // namespace philo

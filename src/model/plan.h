@@ -1,0 +1,67 @@
+// What the network computes: a straight list of steps over six operators. Knows no device.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "tensor/tensor.h"
+
+namespace philo {
+
+// Embed    out = rows of the weight, by token                      (tokens, hidden)
+// RmsNorm  out = in0 / sqrt(mean(in0^2) + epsilon) * weight        (tokens, hidden)
+// Linear   out = in0 * weight^T                                    (tokens, weight rows)
+// Attend   in0 holds q, k, v side by side; RoPE, cache append, masked softmax(q k^T / sqrt(head_size)) v   (tokens, q_size)
+// SwiGlu   in0 holds gate, up side by side; out = silu(gate) * up  (tokens, intermediate)
+// Add      out = in0 + in1
+enum class Op : uint8_t { Embed, RmsNorm, Linear, Attend, SwiGlu, Add };
+
+using Value = int;  // one activation, (tokens, width); assigned once; -1 = none
+
+// Some rows of a weight matrix as one tensor stores them. Fused projections (q, k, v; gate, up) may come from several tensors.
+struct Segment {
+  const Tensor* values;  // (rows, columns) F32, F16 or BF16; (columns) for a norm
+  int64_t rows;
+};
+
+// What a step multiplies with, as it was stored.
+struct Weight {
+  std::string name;               // "layers.3.qkv": for reports and traces
+  std::vector<Segment> segments;  // stacked along the rows
+  int64_t rows;                   // sum over the segments
+  int64_t columns;
+};
+
+struct Step {
+  Op op;
+  Value out;
+  std::array<Value, 2> in;  // unused ones are -1
+  const Weight* weight;     // Embed, RmsNorm, Linear; otherwise nullptr
+  int layer;                // which layer's KV cache Attend uses; -1 outside the layers
+};
+
+struct Plan {
+  ModelConfig config;
+  std::vector<Step> steps;    // in the order of execution; the last one yields the logits
+  std::vector<int64_t> widths;  // of each Value
+  std::vector<std::shared_ptr<const Weight>> weights;
+  std::shared_ptr<const Weights> tensors;  // what the weights' segments point into
+};
+
+// The plan of a dense Phi-3-class checkpoint with Hugging Face names, fused or split projections. Throws ErrorCode::Input for
+// missing tensors and wrong shapes or types, naming the tensor; `file` names the checkpoint in messages.
+Plan plan_phi3(const ModelConfig& config, std::shared_ptr<const Weights> tensors, const std::string& file);
+
+// Layers [first_layer, last_layer) alone, without embedding and head; the first step's in0 is Value 0, which the caller gives.
+Plan slice(const Plan& plan, int first_layer, int last_layer);
+
+// One line per step: "12 Linear layers.0.qkv (9216, 3072) BF16: v1 -> v2".
+std::string plan_text(const Plan& plan);
+
+std::string_view op_name(Op op);
+
+}  // namespace philo
