@@ -1,0 +1,62 @@
+# The front door: `make run` streams an answer from the demo model, `make test` passes the tests. Both install what is missing.
+PRESET ?= release
+BUILD := build/$(PRESET)
+PROMPT ?= Can you introduce yourself?
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: run build test test-dev test-thread test-gcc test-peers fuzz tidy format install clean help
+
+run:
+	@tools/setup.sh run
+	@cmake --preset $(PRESET) -DPHILO_TESTS=OFF -DPHILO_EXAMPLES=OFF >/dev/null
+	@cmake --build $(BUILD) --parallel $(JOBS) --target philo
+	@$(BUILD)/bin/philo run -p "$(PROMPT)"
+
+build:
+	@tools/setup.sh run
+	cmake --preset $(PRESET) -DPHILO_TESTS=OFF
+	cmake --build $(BUILD) --parallel $(JOBS)
+
+test:
+	@tools/setup.sh test
+	cmake --preset $(PRESET) -DPHILO_TESTS=ON -DPHILO_EXAMPLES=ON
+	cmake --build $(BUILD) --parallel $(JOBS)
+	ctest --preset $(PRESET) --parallel $(JOBS)
+
+test-dev:     ; @$(MAKE) test PRESET=dev
+test-thread:  ; @$(MAKE) test PRESET=thread
+test-gcc:     ; @$(MAKE) test PRESET=gcc
+
+# Against the real transformers, tokenizers and jinja2 in .venv/peers (about 6 GB, made on the first call).
+test-peers: build
+	tests/peers/run.sh $(BUILD)
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	cmake --preset fuzz
+	cmake --build build/fuzz --parallel $(JOBS)
+	tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+tidy:
+	cmake --preset tidy
+	cmake --build build/tidy --parallel $(JOBS)
+
+format:
+	git ls-files '*.h' '*.hpp' '*.cpp' '*.c' | xargs clang-format-19 -i
+
+PREFIX ?= /usr/local
+install: build
+	cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	rm -rf build
+
+help:
+	@echo "make run [PROMPT=...]   build and stream an answer from the demo model"
+	@echo "make test               build and run the tests"
+	@echo "make test-dev           the tests under the address and undefined-behaviour sanitizers"
+	@echo "make test-thread        the tests under the thread sanitizer"
+	@echo "make test-gcc           the tests, built by g++"
+	@echo "make test-peers         philo against the real transformers, tokenizers and jinja2"
+	@echo "make fuzz [FUZZ_SECONDS=60]"
+	@echo "make tidy, make format, make install [PREFIX=/usr/local], make clean"
