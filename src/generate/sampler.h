@@ -13,7 +13,7 @@ namespace philo {
 struct SamplingOptions {
   bool do_sample = false;  // false: greedy; everything but the repetition penalty is then unused
   double temperature = 1.0;
-  int64_t top_k = 50;      // 0: off
+  int64_t top_k = 50;  // 0: off
   double top_p = 1.0;
   double min_p = 0.0;
   double repetition_penalty = 1.0;
@@ -25,32 +25,50 @@ using MaskHook = std::function<void(std::span<const Token> history, std::span<fl
 
 struct TokenLogprob {
   Token token;
-  float logprob;  // natural logarithm, of the model's own distribution before any processor
+  float logprob;  // natural logarithm, of the model's own distribution before mask and processors
 };
 
 struct Choice {
-  Token token;
-  float logprob;
+  Token token = 0;
+  float logprob = 0;              // as TokenLogprob's; computed only where top_logprobs > 0
   std::vector<TokenLogprob> top;  // the most likely tokens, best first, as many as were asked for
 };
 
-// Throws ErrorCode::Usage for values out of range, naming the option.
+// A token that may be drawn, with its logit after every processor.
+struct Candidate {
+  Token token;
+  float logit;
+};
+
+// Throws ErrorCode::Usage for values out of range, naming the option. What greedy decoding leaves unused is not looked
+// at.
 void check(const SamplingOptions& options);
+
+// The random number of a position, in [0, 1): a function of seed and position alone, the same on every machine.
+double uniform_number(uint64_t seed, uint64_t position);
 
 class Sampler {
  public:
-  explicit Sampler(SamplingOptions options, MaskHook mask = {});
+  explicit Sampler(SamplingOptions options, MaskHook mask = {});  // checks the options
 
-  // Chooses the token at position history.size(). `logits` (vocabulary) is used as scratch. The random number of a position depends on
-  // seed and position alone, so a choice does not depend on how tokens were batched. Ties go to the lowest id.
-  // Throws ErrorCode::Failed where the logits are not finite (all minus infinity or NaN).
+  // Chooses the token at position history.size(). `logits` (vocabulary) is used as scratch. A choice does not depend on
+  // how tokens were batched, because its random number is that of its position. Greedy ties go to the lowest id. Throws
+  // ErrorCode::Failed where logits are NaN or plus infinity, or where none is left that may be chosen.
   Choice choose(std::span<const Token> history, std::span<float> logits, size_t top_logprobs = 0);
 
+  // What the processors leave of `logits` (scratch), best first; its softmax is what choose() draws from when it
+  // samples. Order: mask, repetition penalty (once for each distinct id of the history), then, if sampling,
+  // temperature, top_k (ties at the k-th largest survive), top_p (from the least likely up, ties from the lowest id up
+  // as torch's stable sort has them, those are removed whose cumulative probability is at most 1 - top_p), min_p.
+  std::vector<Candidate> process(std::span<const Token> history, std::span<float> logits);
+
  private:
+  void prepare(std::span<const Token> history, std::span<float> logits);
+  void penalize_repetition(std::span<const Token> history, std::span<float> logits);
+
   SamplingOptions options_;
   MaskHook mask_;
-  std::vector<Token> order_;
-  std::vector<uint8_t> seen_;
+  std::vector<uint8_t> seen_;  // by token, all zero between calls
 };
 
 }  // namespace philo
