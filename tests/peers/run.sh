@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Holds philo against the real transformers, tokenizers and jinja2: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=${1:?usage: tests/peers/run.sh BUILD_FOLDER}
+philo=$(cd "$build" && pwd)/bin/philo
+wanted=$root/tests/peers/requirements.txt
+installed=$root/.venv/peers/installed.txt
+
+if [[ ! -x $philo ]]; then
+  echo "$philo is not there: build philo first (make build)" >&2
+  exit 1
+fi
+if [[ ! -x $root/.venv/peers/bin/python ]]; then
+  python3 -m venv "$root/.venv/peers"
+fi
+if ! cmp -s "$wanted" "$installed"; then
+  "$root/.venv/peers/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted"
+  cp "$wanted" "$installed"
+fi
+
+failed=()
+for name in tokenizer template model; do
+  script=$root/tests/peers/${name}_peer.py
+  [[ -e $script ]] || continue
+  echo "== $name"
+  "$root/.venv/peers/bin/python" "$script" "$philo" || failed+=("$name")
+done
+if ((${#failed[@]})); then
+  echo "peers: FAILED: ${failed[*]}"
+  exit 1
+fi
+echo "peers: all agree"
