@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/config.h"
@@ -30,7 +31,7 @@ struct Segment {
 
 // What a step multiplies with, as it was stored.
 struct Weight {
-  std::string name;               // "layers.3.qkv": for reports and traces
+  std::string name;               // "embed", "layers.3.qkv", "head", …: for reports and traces
   std::vector<Segment> segments;  // stacked along the rows
   int64_t rows;                   // sum over the segments
   int64_t columns;
@@ -50,16 +51,19 @@ struct Plan {
   std::vector<int64_t> widths;  // of each Value
   std::vector<std::shared_ptr<const Weight>> weights;
   std::shared_ptr<const Weights> tensors;  // what the weights' segments point into
+  std::vector<std::string> notes;          // what people should know: tensors that no step uses, a head that is missing
 };
 
 // The plan of a dense Phi-3-class checkpoint with Hugging Face names, fused or split projections. Throws ErrorCode::Input for
-// missing tensors and wrong shapes or types, naming the tensor; `file` names the checkpoint in messages.
+// missing tensors, biases and wrong shapes or types, naming the tensor; `file` names the checkpoint in messages. Looks at names,
+// types and shapes only, never at the numbers. The head is the embedding where the config ties the two or lm_head.weight is absent.
 Plan plan_phi3(const ModelConfig& config, std::shared_ptr<const Weights> tensors, const std::string& file);
 
 // Layers [first_layer, last_layer) alone, without embedding and head; the first step's in0 is Value 0, which the caller gives.
+// Layers and Values are numbered anew from 0; weights keep their names.
 Plan slice(const Plan& plan, int first_layer, int last_layer);
 
-// One line per step: "12 Linear layers.0.qkv (9216, 3072) BF16: v1 -> v2".
+// One line per step: "12 Linear layers.0.qkv (9216, 3072) BF16: v1 -> v2 (9216)"; "BF16+BF16+BF16" for three segments.
 std::string plan_text(const Plan& plan);
 
 std::string_view op_name(Op op);

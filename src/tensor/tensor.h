@@ -45,6 +45,7 @@ float element(const Tensor& tensor, size_t index);
 class Weights {
  public:
   void add(Tensor tensor, const std::string& file);  // throws ErrorCode::Input for a name that is there already
+  void take(Weights&& other, const std::string& file);  // moves everything over; throws as add() does
   void keep(std::shared_ptr<const void> owner) { owners_.push_back(std::move(owner)); }
   const Tensor* find(std::string_view name) const;   // nullptr where missing; addresses stay valid while this object lives
   const std::map<std::string, Tensor, std::less<>>& tensors() const { return tensors_; }

@@ -1,0 +1,146 @@
+// Element types, their conversions, and the table of named tensors.
+#include "tensor/tensor.h"
+
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace philo {
+namespace {
+
+struct DTypeRow {
+  DType dtype;
+  std::string_view name;
+  size_t bytes;
+};
+
+// Names as safetensors writes them.
+constexpr std::array<DTypeRow, 15> dtype_rows = {{
+    {DType::F64, "F64", 8},
+    {DType::F32, "F32", 4},
+    {DType::F16, "F16", 2},
+    {DType::BF16, "BF16", 2},
+    {DType::I64, "I64", 8},
+    {DType::I32, "I32", 4},
+    {DType::I16, "I16", 2},
+    {DType::I8, "I8", 1},
+    {DType::U64, "U64", 8},
+    {DType::U32, "U32", 4},
+    {DType::U16, "U16", 2},
+    {DType::U8, "U8", 1},
+    {DType::Bool, "BOOL", 1},
+    {DType::F8E4M3, "F8_E4M3", 1},
+    {DType::F8E5M2, "F8_E5M2", 1},
+}};
+
+const DTypeRow& row_of(DType dtype) { return dtype_rows[static_cast<size_t>(dtype)]; }
+
+constexpr bool rows_follow_the_enumerators() {
+  for (size_t i = 0; i < dtype_rows.size(); ++i) {
+    if (dtype_rows[i].dtype != static_cast<DType>(i)) return false;
+  }
+  return true;
+}
+static_assert(rows_follow_the_enumerators());
+
+template <class Bits>
+Bits load(const std::byte* at) {
+  Bits bits;
+  std::memcpy(&bits, at, sizeof bits);
+  return bits;
+}
+
+}  // namespace
+
+size_t dtype_bytes(DType dtype) { return row_of(dtype).bytes; }
+
+std::string_view dtype_name(DType dtype) { return row_of(dtype).name; }
+
+std::optional<DType> dtype_from_name(std::string_view name) {
+  for (const DTypeRow& row : dtype_rows) {
+    if (row.name == name) return row.dtype;
+  }
+  return {};
+}
+
+size_t Tensor::elements() const {
+  size_t product = 1;
+  for (const int64_t size : shape) product *= static_cast<size_t>(size);
+  return product;
+}
+
+std::string shape_text(std::span<const int64_t> shape) {
+  std::string out = "(";
+  for (size_t i = 0; i < shape.size(); ++i) out += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return out + ")";
+}
+
+float f16_to_f32(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
+  const uint32_t exponent = (bits >> 10) & 0x1Fu;
+  const uint32_t fraction = bits & 0x3FFu;
+  if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);
+  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
+  const float magnitude = static_cast<float>(fraction) * 0x1p-24f;  // subnormals and zero
+  return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
+}
+
+uint16_t f32_to_f16(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  const auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000u);
+  const uint32_t magnitude = bits & 0x7FFFFFFFu;
+  if (magnitude > 0x7F800000u) return static_cast<uint16_t>(sign | 0x7E00u | (magnitude >> 13 & 0x3FFu));  // quiet NaN
+  if (magnitude >= 0x477FF000u) return static_cast<uint16_t>(sign | 0x7C00u);  // 65520 and more round to infinity
+  if (magnitude < 0x38800000u) {  // below 2^-14: the sum's last place is worth 2^-24, the smallest subnormal
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
+    return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3F000000u));
+  }
+  const uint32_t rounded = magnitude + 0xFFFu + (magnitude >> 13 & 1u);
+  return static_cast<uint16_t>(sign | ((rounded - (112u << 23)) >> 13));
+}
+
+float bf16_to_f32(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+
+uint16_t f32_to_bf16(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return static_cast<uint16_t>(bits >> 16 | 0x40u);  // quiet NaN
+  return static_cast<uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+
+float element(const Tensor& tensor, size_t index) {
+  const std::byte* at = tensor.bytes.data() + index * dtype_bytes(tensor.dtype);
+  if (tensor.dtype == DType::F32) return load<float>(at);
+  if (tensor.dtype == DType::F16) return f16_to_f32(load<uint16_t>(at));
+  if (tensor.dtype == DType::BF16) return bf16_to_f32(load<uint16_t>(at));
+  throw Error(ErrorCode::Failed, "tensor " + shown(tensor.name) + " is " + std::string(dtype_name(tensor.dtype)) +
+                                     ", which has no single elements as floats");
+}
+
+void Weights::add(Tensor tensor, const std::string& file) {
+  std::string name = tensor.name;
+  const auto [at, added] = tensors_.try_emplace(std::move(name), std::move(tensor));
+  if (!added) throw input_error(file, "tensor " + shown(at->first) + " is there a second time");
+}
+
+void Weights::take(Weights&& other, const std::string& file) {
+  tensors_.merge(other.tensors_);
+  if (!other.tensors_.empty()) {
+    throw input_error(file, "tensor " + shown(other.tensors_.begin()->first) + " is there a second time");
+  }
+  owners_.insert(owners_.end(), other.owners_.begin(), other.owners_.end());
+}
+
+const Tensor* Weights::find(std::string_view name) const {
+  const auto found = tensors_.find(name);
+  return found == tensors_.end() ? nullptr : &found->second;
+}
+
+size_t Weights::bytes() const {
+  size_t sum = 0;
+  for (const auto& [name, tensor] : tensors_) sum += tensor.bytes.size();
+  return sum;
+}
+
+}  // namespace philo
