@@ -62,7 +62,8 @@ class Scorer {
       network_.forward(turns, logits_);
       for (size_t row = 0; row < count && !silent; ++row) add(position + row, logits_.row(row));
       position += count;
-      report(std::min(position + 1, end));
+      done_ = std::max(done_, std::min(position + 1, end));  // windows overlap
+      report();
     }
   }
 
@@ -90,10 +91,10 @@ class Scorer {
     ++scored_;
   }
 
-  void report(size_t done) const {
-    if (options_.progress && !options_.progress("score", done, tokens_.size())) {
+  void report() const {
+    if (options_.progress && !options_.progress("score", done_, tokens_.size())) {
       throw Error(ErrorCode::Stopped,
-                  "stopped after " + std::to_string(done) + " of " + std::to_string(tokens_.size()) + " tokens");
+                  "stopped after " + std::to_string(done_) + " of " + std::to_string(tokens_.size()) + " tokens");
     }
   }
 
@@ -105,6 +106,7 @@ class Scorer {
   Logits logits_;
   double sum_ = 0;
   size_t scored_ = 0;
+  size_t done_ = 0;  // tokens, for the progress
   bool wants_all_ = false;
 };
 

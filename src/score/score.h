@@ -10,12 +10,12 @@
 namespace philo {
 
 struct ScoreOptions {
-  size_t context = 0;  // tokens of one window; 0: the network's own limit
-  size_t stride = 0;   // tokens by which the next window starts later; 0: half the context
-  Progress progress;   // tokens done; may be empty
+  size_t context = 0;   // tokens of one window; 0: the network's own limit
+  size_t stride = 0;    // tokens by which the next window starts later; 0: half the context
+  Progress progress{};  // tokens done; may be empty
   // Sees each row of logits in order, the last token's too, where the text fits into one window: position and
   // (vocabulary). Not called for longer texts. May be empty.
-  std::function<void(size_t position, std::span<const float> logits)> on_logits;
+  std::function<void(size_t position, std::span<const float> logits)> on_logits{};
 };
 
 struct Score {
