@@ -225,6 +225,19 @@ bool is_folder(const std::string& path) {
   return fs::is_directory(to_path(path), error);
 }
 
+std::vector<std::string> folder_entries(const std::string& path) {
+  std::error_code error;
+  std::vector<std::string> names;
+  fs::directory_iterator entry(to_path(path), error);
+  while (!error && entry != fs::directory_iterator()) {
+    names.push_back(to_utf8(entry->path().filename()));
+    entry.increment(error);
+  }
+  if (error) throw cannot(path, "list", error.message());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 std::string join_path(const std::string& folder, const std::string& name) { return to_utf8(to_path(folder) / to_path(name)); }
 
 std::string file_name(const std::string& path) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace philo {
 
@@ -54,6 +55,7 @@ class OutputFile {
 
 bool is_file(const std::string& path);
 bool is_folder(const std::string& path);
+std::vector<std::string> folder_entries(const std::string& path);  // names, sorted; throws ErrorCode::Input where it can't be read
 std::string join_path(const std::string& folder, const std::string& name);
 std::string file_name(const std::string& path);  // the last component
 

@@ -25,7 +25,7 @@ struct GenerationDefaults {
 // A token that ends an answer, and who says so.
 struct StopToken {
   Token id;
-  std::string source;  // "generation_config.json", "config.json", "tokenizer_config.json", "the tokenizer's <|end|>"
+  std::string source;  // "generation_config.json", "config.json", "tokenizer_config.json", "the tokenizer's <|end|>"; joined by ", "
 };
 
 struct Checkpoint {
@@ -34,7 +34,7 @@ struct Checkpoint {
   std::string architecture;  // as config.json names it: "Phi3ForCausalLM"
   std::shared_ptr<const Weights> weights;
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::shared_ptr<const ChatTemplate> chat_template;  // nullptr where the checkpoint has none
+  std::shared_ptr<const ChatTemplate> chat_template;  // nullptr where the checkpoint has none that can be used
   GenerationDefaults defaults;
   std::vector<StopToken> stop_tokens;  // ascending by id; the union of phi3-spec §8.6
   std::vector<std::string> notes;      // what people should know: unused tensors, ignored keys
@@ -47,7 +47,8 @@ Checkpoint open_checkpoint(const std::string& path);
 // The same without weights: for `tokenize`.
 struct TextParts {
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::shared_ptr<const ChatTemplate> chat_template;
+  std::shared_ptr<const ChatTemplate> chat_template;  // nullptr where there is none that can be used
+  std::vector<std::string> notes;
 };
 TextParts open_tokenizer(const std::string& path);
 

@@ -1,0 +1,26 @@
+// Opens a Hugging Face folder: config.json, safetensors, tokenizer files, generation_config.json.
+#pragma once
+
+#include <string>
+
+#include "checkpoint/checkpoint.h"
+
+namespace philo {
+
+Checkpoint open_hugging_face(const std::string& folder);
+
+// generation_config.json's sampling defaults; unknown keys are ignored as transformers does. Throws ErrorCode::Input for wrong types.
+GenerationDefaults parse_generation_defaults(const JsonObject& json);
+
+// Throws ErrorCode::Input, naming the method, where config.json says that the weights are quantized.
+void refuse_quantization(const JsonObject& config);
+
+// The tokenizer's ids must have rows in the embedding. Added tokens beyond it are tolerated, with a note, where neither the special
+// tokens' settings nor the chat template use them; all else throws ErrorCode::Input.
+void check_token_ids(const Tokenizer& tokenizer, int64_t vocabulary, const std::string& folder, std::vector<std::string>& notes);
+
+// The settings' chat template, or nullptr where there is none. One that can't be used becomes a note, for plain text still works.
+std::shared_ptr<const ChatTemplate> open_chat_template(const Tokenizer& tokenizer, const std::string& folder,
+                                                       std::vector<std::string>& notes);
+
+}  // namespace philo

@@ -1,0 +1,86 @@
+// Recognizes checkpoints by the files that their makers write.
+#include "checkpoint/kind.h"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace philo {
+namespace {
+
+constexpr std::string_view wanted = "expected a Hugging Face folder (config.json, tokenizer.json, model.safetensors)";
+
+Error not_supported(const std::string& path, std::string_view what, std::string_view instead) {
+  return input_error(path, "is " + std::string(what) + ", which this version of philo does not read yet; " + std::string(instead));
+}
+
+Error gguf(const std::string& path) {
+  return not_supported(path, "a GGUF model", "use the Hugging Face folder that it was made from");
+}
+Error openvino(const std::string& path) {
+  return not_supported(path, "an OpenVINO model", "use the Hugging Face folder that it was exported from");
+}
+Error onnx(const std::string& path) {
+  return not_supported(path, "an ONNX model", "use the Hugging Face folder that it was exported from");
+}
+
+bool ends_with_any(const std::vector<std::string>& names, std::string_view ending) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return name.ends_with(ending); });
+}
+
+Error refuse_file(const std::string& path) {
+  const std::string name = file_name(path);
+  bool is_gguf = name.ends_with(".gguf");
+  if (!is_gguf) {
+    const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
+    const auto bytes = file->bytes();
+    is_gguf = bytes.size() >= 4 && std::string_view(reinterpret_cast<const char*>(bytes.data()), 4) == "GGUF";
+  }
+  if (is_gguf) return gguf(path);
+  if (name.ends_with(".onnx")) return onnx(path);
+  if (name.ends_with(".xml")) return openvino(path);
+  if (name.ends_with(".safetensors") || name.ends_with(".json")) {
+    return input_error(path, "is one file of a model; give the folder that it lies in");
+  }
+  return input_error(path, "is a file; " + std::string(wanted));
+}
+
+void check_folder(const std::string& path) {
+  if (is_folder(path)) return;
+  if (is_file(path)) throw refuse_file(path);
+  throw input_error(path, "there is no such file or folder; give the path of a model, " + std::string(wanted));
+}
+
+}  // namespace
+
+CheckpointKind checkpoint_kind(const std::string& path) {
+  check_folder(path);
+  const std::vector<std::string> names = folder_entries(path);
+  if (names.empty()) throw input_error(path, "is an empty folder; " + std::string(wanted));
+  const auto has = [&](std::string_view name) { return std::binary_search(names.begin(), names.end(), name); };
+
+  // Exports keep the config.json of the model they came from, so the weights decide first.
+  if (has("config.json") && (has("model.safetensors") || has("model.safetensors.index.json"))) return CheckpointKind::HuggingFace;
+  if (has("genai_config.json") || ends_with_any(names, ".onnx")) throw onnx(path);
+  if (has("openvino_model.xml") || has("openvino_language_model.xml")) throw openvino(path);
+  if (ends_with_any(names, ".gguf")) throw gguf(path);
+  if (has("config.json")) return CheckpointKind::HuggingFace;
+  if (has("adapter_config.json")) {
+    throw input_error(path, "holds an adapter (LoRA), not a model; merge it into its base model first (peft: merge_and_unload)");
+  }
+  if (has("model_index.json")) throw input_error(path, "holds a diffusion pipeline, not a language model; " + std::string(wanted));
+  if (has("snapshots") && has("refs")) {
+    throw input_error(path, "is an entry of the Hugging Face cache; give the folder below its \"snapshots\"");
+  }
+  throw input_error(path, "has no config.json, so it is no model's folder; " + std::string(wanted));
+}
+
+std::string tokenizer_folder(const std::string& path) {
+  check_folder(path);
+  return path;
+}
+
+}  // namespace philo
