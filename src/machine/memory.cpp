@@ -1,0 +1,81 @@
+// Memory sizes from /proc and control groups, or from the Windows API.
+#include "machine/memory.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define PSAPI_VERSION 2  // the functions are in kernel32
+#include <windows.h>
+#include <psapi.h>
+#endif
+
+namespace philo {
+
+#if defined(__linux__)
+namespace {
+
+// The value of "Key:   123 kB" in a file of such lines, in bytes.
+size_t kilobytes_line(const char* path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (line.compare(0, key.size(), key) != 0) continue;
+    return std::stoull("0" + line.substr(line.find_first_not_of(" \t", key.size()))) * 1024;
+  }
+  return 0;
+}
+
+size_t number_in(const std::string& path) {  // 0 for "max" and for missing files
+  std::ifstream file(path);
+  size_t number = 0;
+  return file >> number ? number : 0;
+}
+
+}  // namespace
+
+MemoryStatus memory_status() {
+  MemoryStatus status;
+  status.total_bytes = kilobytes_line("/proc/meminfo", "MemTotal:");
+  status.available_bytes = kilobytes_line("/proc/meminfo", "MemAvailable:");
+  status.resident_bytes = kilobytes_line("/proc/self/status", "VmRSS:");
+  status.peak_bytes = kilobytes_line("/proc/self/status", "VmHWM:");
+  // Inside a container the group's files are mounted at the root of the hierarchy. Cached file pages count as used there but
+  // are given back under pressure, so they count as available.
+  const size_t limit = number_in("/sys/fs/cgroup/memory.max");
+  if (limit == 0 || limit >= status.total_bytes) return status;
+  const size_t used = number_in("/sys/fs/cgroup/memory.current");
+  size_t cached = 0;
+  std::ifstream file("/sys/fs/cgroup/memory.stat");
+  for (std::string key; file >> key;) {
+    size_t value = 0;
+    if (!(file >> value)) break;
+    if (key == "inactive_file" || key == "active_file") cached += value;
+  }
+  status.total_bytes = limit;
+  const size_t held = used - std::min(used, cached);
+  status.available_bytes = std::min(status.available_bytes, limit - std::min(limit, held));
+  return status;
+}
+#elif defined(_WIN32)
+MemoryStatus memory_status() {
+  MemoryStatus status;
+  MEMORYSTATUSEX memory{};
+  memory.dwLength = sizeof memory;
+  if (GlobalMemoryStatusEx(&memory) != 0) {
+    status.total_bytes = memory.ullTotalPhys;
+    status.available_bytes = memory.ullAvailPhys;
+  }
+  PROCESS_MEMORY_COUNTERS counters{};
+  if (GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof counters) != 0) {
+    status.resident_bytes = counters.WorkingSetSize;
+    status.peak_bytes = counters.PeakWorkingSetSize;
+  }
+  return status;
+}
+#else
+MemoryStatus memory_status() { return {}; }
+#endif
+
+}  // namespace philo

@@ -1,0 +1,18 @@
+// How much memory this computer has and how much of it this process holds.
+#pragma once
+
+#include <cstddef>
+
+namespace philo {
+
+struct MemoryStatus {
+  size_t total_bytes = 0;      // of the machine, or of the container where that is less
+  size_t available_bytes = 0;  // that could be taken now without swapping
+  size_t resident_bytes = 0;   // of this process, mapped file pages included
+  size_t peak_bytes = 0;       // the most that resident_bytes ever was
+};
+
+// Fields that the system does not tell are 0.
+MemoryStatus memory_status();
+
+}  // namespace philo
