@@ -1,3 +1,4 @@
+// Feeding, the one generation loop (guess, forward, keep what agrees, rewind) and what it collects.
 #include "generate/conversation.h"
 
 #include <algorithm>

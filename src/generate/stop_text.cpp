@@ -1,3 +1,4 @@
+// Matches every stop text at once, byte by byte.
 #include "generate/stop_text.h"
 
 #include <algorithm>

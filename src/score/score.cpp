@@ -1,3 +1,4 @@
+// Feeds the windows in passes of bounded size and sums the losses in double.
 #include "score/score.h"
 
 #include <algorithm>
