@@ -1,6 +1,8 @@
 // Greedy text and logits through Conversation: LongRoPE's switch, rewinds and shared prefixes are its business.
 #include "generate/conversation.h"
 
+#include <algorithm>
+
 #include "golden/golden.h"
 
 namespace philo::golden {

@@ -2,6 +2,7 @@
 #include "golden/golden.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -94,10 +95,10 @@ void GoldenTest::SetUp() {
   if (const auto reason = find_device("cpu").refuses(*golden_->plan, options)) GTEST_SKIP() << *reason;
 }
 
-std::unique_ptr<Network> GoldenTest::compile(KvFormat kv_format, int threads) const {
+std::unique_ptr<Network> GoldenTest::compile(KvFormat kv_format, int threads, WeightFormat weight_format) const {
   DeviceOptions options;
   options.isa = GetParam().isa;
-  options.weight_format = WeightFormat::Fp32;
+  options.weight_format = weight_format;
   options.kv_format = kv_format;
   options.threads = threads;
   std::unique_ptr<Network> network = find_device("cpu").compile(golden_->plan, options);

@@ -64,7 +64,7 @@ std::string case_name(const testing::TestParamInfo<Case>& info);
 class GoldenTest : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override;
-  std::unique_ptr<Network> compile(KvFormat kv_format = KvFormat::Fp32, int threads = 2) const;
+  std::unique_ptr<Network> compile(KvFormat kv_format = KvFormat::Fp32, int threads = 2, WeightFormat weight_format = WeightFormat::Fp32) const;
   const Golden* golden_ = nullptr;
 };
 

@@ -1,5 +1,6 @@
 // Logits of every position against the reference, however the tokens are cut into turns.
-#include <cmath>
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "golden/golden.h"
@@ -143,6 +144,19 @@ TEST_P(LogitsTest, HalfPrecisionCache) {
     ASSERT_EQ(session->rewind(0), 0u);
     const std::vector<float> rows = feed(*network, *session, golden_->prompts[prompt].ids, 3);
     if (network->traits().equal_columns) EXPECT_TRUE(same_bits(rows, whole)) << golden_->name << ", prompt " << prompt << ", chunks of 3";
+  }
+}
+
+// bfloat16 and float16 weights are exact in float32, and nothing else may be coarser.
+TEST_P(LogitsTest, WeightsAsStored) {
+  const auto network = compile(KvFormat::Fp32, 2, WeightFormat::AsStored);
+  for (size_t prompt = 0; prompt < golden_->prompts.size(); ++prompt) {
+    const auto session = network->open(golden_->prompts[prompt].ids.size());
+    const std::vector<float> whole = feed(*network, *session, golden_->prompts[prompt].ids, 512);
+    EXPECT_TRUE(agrees(*golden_, prompt, 0, whole, exact_error));
+    ASSERT_EQ(session->rewind(0), 0u);
+    const std::vector<float> rows = feed(*network, *session, golden_->prompts[prompt].ids, 1);
+    if (network->traits().equal_columns) EXPECT_TRUE(same_bits(rows, whole)) << golden_->name << ", prompt " << prompt << ", token by token";
   }
 }
 

@@ -1,6 +1,8 @@
 // Perplexity against the reference: a text in one piece and in overlapping windows.
 #include "score/score.h"
 
+#include <cmath>
+
 #include "golden/golden.h"
 
 namespace philo::golden {

@@ -1,5 +1,7 @@
 // Every step of the plan against the reference's tensors: the first step that differs is named.
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "format/safetensors.h"
 #include "golden/golden.h"

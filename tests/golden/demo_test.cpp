@@ -1,0 +1,111 @@
+// The demo model in the tree against what transformers said about it when it was made: perplexity of the held-out text, and the
+// answers to the held-out questions.
+#include <cctype>
+#include <sstream>
+
+#include "base/json.h"
+#include "generate/chat.h"
+#include "golden/golden.h"
+#include "score/score.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PHILO_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define PHILO_SANITIZED 1
+#endif
+#endif
+
+namespace philo::golden {
+
+namespace {
+
+const std::string demo_folder = std::string(PHILO_SOURCE_DIR) + "/share/philo/demo";
+const std::string data_folder = std::string(PHILO_SOURCE_DIR) + "/tests/data";
+
+class DemoTest : public testing::Test {
+ protected:
+  void SetUp() override {
+#ifdef PHILO_SANITIZED
+    GTEST_SKIP() << "the demo model takes minutes under a sanitizer; the tiny models run the same code";
+#endif
+    for (const std::string& file : {demo_folder + "/config.json", data_folder + "/demo_heldout.json", data_folder + "/demo_questions.json"})
+      if (!is_file(file)) GTEST_SKIP() << file << " is not there";
+    checkpoint_ = open_checkpoint(demo_folder);
+    plan_ = std::make_shared<const Plan>(plan_phi3(checkpoint_.config, checkpoint_.weights, checkpoint_.weights_file));
+  }
+  std::shared_ptr<const Network> compile(const DeviceOptions& options) const { return find_device("cpu").compile(plan_, options); }
+
+  Checkpoint checkpoint_;
+  std::shared_ptr<const Plan> plan_;
+};
+
+std::string lower(std::string text) {
+  for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  return text;
+}
+
+bool has_word(const std::string& text, const std::string& word) {
+  const auto inside = [&](size_t at) { return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_'); };
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1))
+    if (!(at > 0 && inside(at - 1)) && !inside(at + word.size())) return true;
+  return false;
+}
+
+// Every keyword as a whole word, without regard to case; "a|b" means either.
+bool is_right(const std::string& answer, const Json& keywords) {
+  for (const Json& keyword : keywords) {
+    std::stringstream alternatives(lower(keyword.get<std::string>()));
+    bool found = false;
+    for (std::string word; std::getline(alternatives, word, '|');) found = found || has_word(lower(answer), word);
+    if (!found) return false;
+  }
+  return true;
+}
+
+// In the formats that a user gets without options.
+TEST_F(DemoTest, PerplexityOfTheHeldOutText) {
+  const Json recorded = read_json_file(data_folder + "/demo_heldout.json");
+  const std::vector<Token> ids = checkpoint_.tokenizer->encode(read_text_file(data_folder + "/demo_heldout.txt"), false);
+  ASSERT_EQ(ids.size(), recorded.at("tokens").get<size_t>());
+  ScoreOptions options;
+  options.context = recorded.at("context").get<size_t>();
+  options.stride = recorded.at("stride").get<size_t>();
+  const Score made = score(*compile({}), checkpoint_.config, ids, options);
+  EXPECT_EQ(made.scored_tokens, recorded.at("scored_tokens").get<size_t>());
+  const double perplexity = recorded.at("perplexity").get<double>();
+  EXPECT_NEAR(made.perplexity, perplexity, 1e-3 * perplexity);
+}
+
+// In float32, as the record was made.
+TEST_F(DemoTest, AnswersToTheHeldOutQuestions) {
+  const Json recorded = read_json_file(data_folder + "/demo_questions.json");
+  ASSERT_NE(checkpoint_.chat_template, nullptr);
+  DeviceOptions device;
+  device.weight_format = WeightFormat::Fp32;
+  device.kv_format = KvFormat::Fp32;
+  GenerationOptions options;
+  options.max_new_tokens = 100;
+  for (const StopToken& stop : checkpoint_.stop_tokens) options.stop_tokens.push_back(stop.id);
+  Conversation conversation(compile(device), plan_, checkpoint_.tokenizer, static_cast<size_t>(checkpoint_.config.context));
+  size_t right = 0, stopped = 0;
+  std::string report;
+  for (const Json& item : recorded.at("items")) {
+    OrderedJson messages = OrderedJson::array();
+    if (item.contains("system")) messages.push_back({{"role", "system"}, {"content", item.at("system").get<std::string>()}});
+    messages.push_back({{"role", "user"}, {"content", item.at("question").get<std::string>()}});
+    conversation.assign(encode_chat(*checkpoint_.tokenizer, *checkpoint_.chat_template, messages, true, true));
+    const Answer answer = conversation.generate(options);
+    const bool is_stopped = answer.finish_reason == FinishReason::Stop;
+    right += is_right(answer.text, item.at("keywords"));
+    stopped += is_stopped;
+    if (answer.text != item.at("answer").get<std::string>())
+      report += "question: " + item.at("question").get<std::string>() + "\nphilo:    " + answer.text + "\nrecorded: " + item.at("answer").get<std::string>() + "\n";
+  }
+  EXPECT_EQ(right, recorded.at("right").get<size_t>()) << report;
+  EXPECT_EQ(stopped, recorded.at("stop_by_themselves").get<size_t>()) << report;
+}
+
+}  // namespace
+
+}  // namespace philo::golden
