@@ -41,7 +41,9 @@ TEST_P(LogitsTest, ChunksOfEverySize) {
       ASSERT_EQ(session->rewind(0), 0u);
       const std::vector<float> rows = feed(*network, *session, ids, chunk);
       EXPECT_TRUE(agrees(*golden_, prompt, 0, rows, exact_error)) << "chunks of " << chunk;
-      if (network->traits().equal_columns) EXPECT_TRUE(same_bits(rows, whole)) << golden_->name << ", prompt " << prompt << ", chunks of " << chunk;
+      if (network->traits().equal_columns) {
+        EXPECT_TRUE(same_bits(rows, whole)) << golden_->name << ", prompt " << prompt << ", chunks of " << chunk;
+      }
     }
   }
 }
@@ -118,8 +120,9 @@ TEST_P(LogitsTest, RewindsToEveryPosition) {
     const size_t from = session->position();
     const std::vector<float> rows = feed(*network, *session, ids, 13);
     ASSERT_TRUE(agrees(*golden_, prompt, from, rows, exact_error)) << "after a rewind to " << position;
-    if (network->traits().equal_columns)
+    if (network->traits().equal_columns) {
       ASSERT_TRUE(same_bits(rows, std::span(whole).subspan(from * vocabulary))) << golden_->name << " after a rewind to " << position;
+    }
   }
 }
 
@@ -143,7 +146,9 @@ TEST_P(LogitsTest, HalfPrecisionCache) {
     EXPECT_TRUE(agrees(*golden_, prompt, 0, whole, half_cache_error));
     ASSERT_EQ(session->rewind(0), 0u);
     const std::vector<float> rows = feed(*network, *session, golden_->prompts[prompt].ids, 3);
-    if (network->traits().equal_columns) EXPECT_TRUE(same_bits(rows, whole)) << golden_->name << ", prompt " << prompt << ", chunks of 3";
+    if (network->traits().equal_columns) {
+      EXPECT_TRUE(same_bits(rows, whole)) << golden_->name << ", prompt " << prompt << ", chunks of 3";
+    }
   }
 }
 
@@ -156,7 +161,9 @@ TEST_P(LogitsTest, WeightsAsStored) {
     EXPECT_TRUE(agrees(*golden_, prompt, 0, whole, exact_error));
     ASSERT_EQ(session->rewind(0), 0u);
     const std::vector<float> rows = feed(*network, *session, golden_->prompts[prompt].ids, 1);
-    if (network->traits().equal_columns) EXPECT_TRUE(same_bits(rows, whole)) << golden_->name << ", prompt " << prompt << ", token by token";
+    if (network->traits().equal_columns) {
+      EXPECT_TRUE(same_bits(rows, whole)) << golden_->name << ", prompt " << prompt << ", token by token";
+    }
   }
 }
 
