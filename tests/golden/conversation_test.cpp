@@ -14,7 +14,8 @@ constexpr size_t least_decided_steps = 50;
 class ConversationTest : public GoldenTest {
  protected:
   Conversation open() const {
-    return Conversation(compile(), golden_->plan, golden_->checkpoint.tokenizer, static_cast<size_t>(golden_->plan->config.context));
+    return Conversation(compile(), golden_->plan, golden_->checkpoint.tokenizer,
+                        static_cast<size_t>(golden_->plan->config.context));
   }
   static GenerationOptions greedy(size_t tokens) {
     GenerationOptions options;
@@ -35,7 +36,8 @@ TEST_P(ConversationTest, GreedyContinuations) {
   }
 }
 
-// One conversation takes all prompts in turn, from the longest to the shortest and back, so that it crosses the limit both ways.
+// One conversation takes all prompts in turn, from the longest to the shortest and back, so that it crosses the limit
+// both ways.
 TEST_P(ConversationTest, OnePromptAfterAnother) {
   Conversation conversation = open();
   std::vector<size_t> order;

@@ -1,5 +1,5 @@
-// The demo model in the tree against what transformers said about it when it was made: perplexity of the held-out text, and the
-// answers to the held-out questions.
+// The demo model in the tree against what transformers said about it when it was made: perplexity of the held-out text,
+// and the answers to the held-out questions.
 #include <cctype>
 #include <sstream>
 
@@ -29,12 +29,15 @@ class DemoTest : public testing::Test {
 #ifdef PHILO_SANITIZED
     GTEST_SKIP() << "the demo model takes minutes under a sanitizer; the tiny models run the same code";
 #endif
-    for (const std::string& file : {demo_folder + "/config.json", data_folder + "/demo_heldout.json", data_folder + "/demo_questions.json"})
+    for (const std::string& file :
+         {demo_folder + "/config.json", data_folder + "/demo_heldout.json", data_folder + "/demo_questions.json"})
       if (!is_file(file)) GTEST_SKIP() << file << " is not there";
     checkpoint_ = open_checkpoint(demo_folder);
     plan_ = std::make_shared<const Plan>(plan_phi3(checkpoint_.config, checkpoint_.weights, checkpoint_.weights_file));
   }
-  std::shared_ptr<const Network> compile(const DeviceOptions& options) const { return find_device("cpu").compile(plan_, options); }
+  std::shared_ptr<const Network> compile(const DeviceOptions& options) const {
+    return find_device("cpu").compile(plan_, options);
+  }
 
   Checkpoint checkpoint_;
   std::shared_ptr<const Plan> plan_;
@@ -46,7 +49,9 @@ std::string lower(std::string text) {
 }
 
 bool has_word(const std::string& text, const std::string& word) {
-  const auto inside = [&](size_t at) { return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_'); };
+  const auto inside = [&](size_t at) {
+    return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_');
+  };
   for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1))
     if (!(at > 0 && inside(at - 1)) && !inside(at + word.size())) return true;
   return false;
@@ -66,7 +71,8 @@ bool is_right(const std::string& answer, const Json& keywords) {
 // In the formats that a user gets without options.
 TEST_F(DemoTest, PerplexityOfTheHeldOutText) {
   const Json recorded = read_json_file(data_folder + "/demo_heldout.json");
-  const std::vector<Token> ids = checkpoint_.tokenizer->encode(read_text_file(data_folder + "/demo_heldout.txt"), false);
+  const std::vector<Token> ids =
+      checkpoint_.tokenizer->encode(read_text_file(data_folder + "/demo_heldout.txt"), false);
   ASSERT_EQ(ids.size(), recorded.at("tokens").get<size_t>());
   ScoreOptions options;
   options.context = recorded.at("context").get<size_t>();
@@ -87,12 +93,14 @@ TEST_F(DemoTest, AnswersToTheHeldOutQuestions) {
   GenerationOptions options;
   options.max_new_tokens = 100;
   for (const StopToken& stop : checkpoint_.stop_tokens) options.stop_tokens.push_back(stop.id);
-  Conversation conversation(compile(device), plan_, checkpoint_.tokenizer, static_cast<size_t>(checkpoint_.config.context));
+  Conversation conversation(compile(device), plan_, checkpoint_.tokenizer,
+                            static_cast<size_t>(checkpoint_.config.context));
   size_t right = 0, stopped = 0;
   std::string report;
   for (const Json& item : recorded.at("items")) {
     OrderedJson messages = OrderedJson::array();
-    if (item.contains("system")) messages.push_back({{"role", "system"}, {"content", item.at("system").get<std::string>()}});
+    if (item.contains("system"))
+      messages.push_back({{"role", "system"}, {"content", item.at("system").get<std::string>()}});
     messages.push_back({{"role", "user"}, {"content", item.at("question").get<std::string>()}});
     conversation.assign(encode_chat(*checkpoint_.tokenizer, *checkpoint_.chat_template, messages, true, true));
     const Answer answer = conversation.generate(options);
@@ -100,7 +108,8 @@ TEST_F(DemoTest, AnswersToTheHeldOutQuestions) {
     right += is_right(answer.text, item.at("keywords"));
     stopped += is_stopped;
     if (answer.text != item.at("answer").get<std::string>())
-      report += "question: " + item.at("question").get<std::string>() + "\nphilo:    " + answer.text + "\nrecorded: " + item.at("answer").get<std::string>() + "\n";
+      report += "question: " + item.at("question").get<std::string>() + "\nphilo:    " + answer.text +
+                "\nrecorded: " + item.at("answer").get<std::string>() + "\n";
   }
   EXPECT_EQ(right, recorded.at("right").get<size_t>()) << report;
   EXPECT_EQ(stopped, recorded.at("stop_by_themselves").get<size_t>()) << report;

@@ -21,7 +21,8 @@ Golden read(const std::string& name) {
   Golden made;
   made.name = name;
   made.checkpoint = open_checkpoint(folder);
-  made.plan = std::make_shared<const Plan>(plan_phi3(made.checkpoint.config, made.checkpoint.weights, made.checkpoint.weights_file));
+  made.plan = std::make_shared<const Plan>(
+      plan_phi3(made.checkpoint.config, made.checkpoint.weights, made.checkpoint.weights_file));
   const std::string file = join_path(folder, "golden.json");
   const Json json = read_json_file(file);
   auto tensors = std::make_shared<Weights>();
@@ -36,12 +37,14 @@ Golden read(const std::string& name) {
     if (!prompt.last || !prompt.columns || !prompt.scale) throw input_error(file, "tensors of " + key + " are missing");
   }
   for (const Json& one : json.at("greedy"))
-    made.continuations.push_back({one.at("prompt").get<size_t>(), one.at("ids").get<std::vector<Token>>(), one.at("gaps").get<std::vector<float>>()});
+    made.continuations.push_back({one.at("prompt").get<size_t>(), one.at("ids").get<std::vector<Token>>(),
+                                  one.at("gaps").get<std::vector<float>>()});
   const Json& score = json.at("score");
   made.score_ids = score.at("ids").get<std::vector<Token>>();
   made.mean_negative_log_likelihood = score.at("mean_negative_log_likelihood").get<double>();
   const Json& windows = score.at("windows");
-  made.windows = {windows.at("context").get<size_t>(), windows.at("stride").get<size_t>(), windows.at("mean_negative_log_likelihood").get<double>()};
+  made.windows = {windows.at("context").get<size_t>(), windows.at("stride").get<size_t>(),
+                  windows.at("mean_negative_log_likelihood").get<double>()};
   made.tensors = tensors;
   const std::string trace = join_path(folder, "trace.safetensors");
   if (is_file(trace)) made.trace_file = trace;
@@ -55,7 +58,8 @@ float largest_magnitude(std::span<const float> values) {
 }
 
 std::string place(const Golden& golden, size_t prompt) {
-  return golden.name + ", prompt " + std::to_string(prompt) + " of " + std::to_string(golden.prompts[prompt].ids.size()) + " tokens";
+  return golden.name + ", prompt " + std::to_string(prompt) + " of " +
+         std::to_string(golden.prompts[prompt].ids.size()) + " tokens";
 }
 
 }  // namespace
@@ -115,26 +119,32 @@ std::vector<float> feed(const Network& network, Session& session, std::span<cons
     const Turn turn{&session, part, Rows::All, ids.size()};
     network.forward({&turn, 1}, logits);
     EXPECT_EQ(logits.rows(), part.size());
-    for (size_t row = 0; row < logits.rows(); ++row) rows.insert(rows.end(), logits.row(row).begin(), logits.row(row).end());
+    for (size_t row = 0; row < logits.rows(); ++row)
+      rows.insert(rows.end(), logits.row(row).begin(), logits.row(row).end());
     done += part.size();
     EXPECT_EQ(session.position(), done);
   }
   return rows;
 }
 
-testing::AssertionResult agrees(const Golden& golden, size_t prompt, size_t first, std::span<const float> rows, float error) {
+testing::AssertionResult agrees(const Golden& golden, size_t prompt, size_t first, std::span<const float> rows,
+                                float error) {
   const Golden::Prompt& expected = golden.prompts[prompt];
   const size_t vocabulary = static_cast<size_t>(golden.plan->config.vocabulary), tokens = expected.ids.size();
   if (rows.size() != (tokens - first) * vocabulary)
-    return testing::AssertionFailure() << place(golden, prompt) << ": " << rows.size() / vocabulary << " rows, expected " << tokens - first;
+    return testing::AssertionFailure() << place(golden, prompt) << ": " << rows.size() / vocabulary
+                                       << " rows, expected " << tokens - first;
   for (size_t position = first; position < tokens; ++position) {
     const std::span<const float> row = rows.subspan((position - first) * vocabulary, vocabulary);
     const float scale = element(*expected.scale, position);
     for (size_t column = 0; column < golden.columns.size(); ++column) {
-      const float right = element(*expected.columns, position * golden.columns.size() + column), made = row[golden.columns[column]];
+      const float right = element(*expected.columns, position * golden.columns.size() + column),
+                  made = row[golden.columns[column]];
       if (!(std::abs(made - right) <= error * scale))
-        return testing::AssertionFailure() << place(golden, prompt) << ", position " << position << ": logit " << golden.columns[column] << " is " << made
-                                           << ", the reference has " << right << ": " << std::abs(made - right) / scale << " of the largest, allowed " << error;
+        return testing::AssertionFailure()
+               << place(golden, prompt) << ", position " << position << ": logit " << golden.columns[column] << " is "
+               << made << ", the reference has " << right << ": " << std::abs(made - right) / scale
+               << " of the largest, allowed " << error;
     }
   }
   return last_agrees(golden, prompt, rows.last(vocabulary), error);
@@ -144,27 +154,35 @@ testing::AssertionResult last_agrees(const Golden& golden, size_t prompt, std::s
   const Golden::Prompt& expected = golden.prompts[prompt];
   std::vector<float> right(expected.last->elements());
   for (size_t id = 0; id < right.size(); ++id) right[id] = element(*expected.last, id);
-  if (row.size() != right.size()) return testing::AssertionFailure() << place(golden, prompt) << ": " << row.size() << " logits, expected " << right.size();
+  if (row.size() != right.size())
+    return testing::AssertionFailure() << place(golden, prompt) << ": " << row.size() << " logits, expected "
+                                       << right.size();
   const float scale = largest_magnitude(right);
   for (size_t id = 0; id < right.size(); ++id)
     if (!(std::abs(row[id] - right[id]) <= error * scale))
-      return testing::AssertionFailure() << place(golden, prompt) << ", after the last token: logit " << id << " is " << row[id] << ", the reference has "
-                                         << right[id] << ": " << std::abs(row[id] - right[id]) / scale << " of the largest, allowed " << error;
+      return testing::AssertionFailure() << place(golden, prompt) << ", after the last token: logit " << id << " is "
+                                         << row[id] << ", the reference has " << right[id] << ": "
+                                         << std::abs(row[id] - right[id]) / scale << " of the largest, allowed "
+                                         << error;
   return testing::AssertionSuccess();
 }
 
-testing::AssertionResult continues(const Golden& golden, const Continuation& expected, std::span<const Token> made, size_t least) {
+testing::AssertionResult continues(const Golden& golden, const Continuation& expected, std::span<const Token> made,
+                                   size_t least) {
   if (made.size() != expected.ids.size())
-    return testing::AssertionFailure() << place(golden, expected.prompt) << ": " << made.size() << " new tokens, expected " << expected.ids.size();
+    return testing::AssertionFailure() << place(golden, expected.prompt) << ": " << made.size()
+                                       << " new tokens, expected " << expected.ids.size();
   for (size_t step = 0; step < made.size(); ++step) {
     if (expected.gaps[step] < golden.decided_gap) {
       if (step >= least) return testing::AssertionSuccess();
-      return testing::AssertionFailure() << place(golden, expected.prompt) << ", step " << step << ": the reference itself is undecided, gap "
-                                         << expected.gaps[step] << ": make goldens from another seed";
+      return testing::AssertionFailure() << place(golden, expected.prompt) << ", step " << step
+                                         << ": the reference itself is undecided, gap " << expected.gaps[step]
+                                         << ": make goldens from another seed";
     }
     if (made[step] != expected.ids[step])
-      return testing::AssertionFailure() << place(golden, expected.prompt) << ", step " << step << ": token " << made[step] << ", the reference has "
-                                         << expected.ids[step] << " with a gap of " << expected.gaps[step] << " of the largest logit";
+      return testing::AssertionFailure() << place(golden, expected.prompt) << ", step " << step << ": token "
+                                         << made[step] << ", the reference has " << expected.ids[step]
+                                         << " with a gap of " << expected.gaps[step] << " of the largest logit";
   }
   return testing::AssertionSuccess();
 }

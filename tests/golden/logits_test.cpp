@@ -62,7 +62,8 @@ TEST_P(LogitsTest, NeighboursInOneForward) {
     size_t free = network->traits().turn_tokens;
     for (size_t prompt = 0; prompt < sessions.size(); ++prompt) {
       const std::span<const Token> ids = golden_->prompts[prompt].ids;
-      const size_t done = sessions[prompt]->position(), next = std::min({ids.size() - done, 1 + (round + prompt * 3) % 7, free});
+      const size_t done = sessions[prompt]->position(),
+                   next = std::min({ids.size() - done, 1 + (round + prompt * 3) % 7, free});
       if (next == 0) continue;
       turns.push_back({sessions[prompt].get(), ids.subspan(done, next), Rows::All, ids.size()});
       owners.push_back(prompt);
@@ -81,7 +82,8 @@ TEST_P(LogitsTest, NeighboursInOneForward) {
     EXPECT_TRUE(agrees(*golden_, prompt, 0, rows[prompt], exact_error)) << "with neighbours";
     if (!network->traits().equal_columns) continue;
     const auto alone = network->open(golden_->prompts[prompt].ids.size());
-    EXPECT_TRUE(same_bits(rows[prompt], feed(*network, *alone, golden_->prompts[prompt].ids, 512))) << golden_->name << ", prompt " << prompt << " with neighbours";
+    EXPECT_TRUE(same_bits(rows[prompt], feed(*network, *alone, golden_->prompts[prompt].ids, 512)))
+        << golden_->name << ", prompt " << prompt << " with neighbours";
   }
 }
 
@@ -91,10 +93,12 @@ TEST_P(LogitsTest, RowsThatAreAskedFor) {
   const std::span<const Token> ids = golden_->prompts[prompt].ids;
   const auto first = network->open(ids.size()), second = network->open(ids.size());
   Logits logits;
-  const std::array<Turn, 2> prefix{{{first.get(), ids.first(ids.size() - 3), Rows::None, ids.size()}, {second.get(), ids.first(1), Rows::Last, ids.size()}}};
+  const std::array<Turn, 2> prefix{{{first.get(), ids.first(ids.size() - 3), Rows::None, ids.size()},
+                                    {second.get(), ids.first(1), Rows::Last, ids.size()}}};
   network->forward(prefix, logits);
   EXPECT_EQ(logits.rows(), 1u);
-  const std::array<Turn, 2> rest{{{second.get(), ids.subspan(1), Rows::None, ids.size()}, {first.get(), ids.last(3), Rows::Last, ids.size()}}};
+  const std::array<Turn, 2> rest{
+      {{second.get(), ids.subspan(1), Rows::None, ids.size()}, {first.get(), ids.last(3), Rows::Last, ids.size()}}};
   network->forward(rest, logits);
   ASSERT_EQ(logits.rows(), 1u);
   EXPECT_TRUE(last_agrees(*golden_, prompt, logits.row(0), exact_error));
@@ -121,7 +125,8 @@ TEST_P(LogitsTest, RewindsToEveryPosition) {
     const std::vector<float> rows = feed(*network, *session, ids, 13);
     ASSERT_TRUE(agrees(*golden_, prompt, from, rows, exact_error)) << "after a rewind to " << position;
     if (network->traits().equal_columns) {
-      ASSERT_TRUE(same_bits(rows, std::span(whole).subspan(from * vocabulary))) << golden_->name << " after a rewind to " << position;
+      ASSERT_TRUE(same_bits(rows, std::span(whole).subspan(from * vocabulary)))
+          << golden_->name << " after a rewind to " << position;
     }
   }
 }

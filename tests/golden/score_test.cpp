@@ -23,7 +23,8 @@ TEST_P(ScoreTest, TextInOnePiece) {
   EXPECT_EQ(made.tokens, golden_->score_ids.size());
   EXPECT_EQ(made.scored_tokens, golden_->score_ids.size() - 1);
   EXPECT_EQ(rows, golden_->score_ids.size());
-  EXPECT_NEAR(made.mean_negative_log_likelihood, golden_->mean_negative_log_likelihood, 1e-4 * golden_->mean_negative_log_likelihood);
+  EXPECT_NEAR(made.mean_negative_log_likelihood, golden_->mean_negative_log_likelihood,
+              1e-4 * golden_->mean_negative_log_likelihood);
   EXPECT_NEAR(made.perplexity, std::exp(made.mean_negative_log_likelihood), 1e-9 * made.perplexity);
 }
 
@@ -34,7 +35,8 @@ TEST_P(ScoreTest, TextInWindows) {
   options.stride = golden_->windows.stride;
   const Score made = score(*network, golden_->plan->config, golden_->score_ids, options);
   EXPECT_EQ(made.scored_tokens, golden_->score_ids.size() - 1);
-  EXPECT_NEAR(made.mean_negative_log_likelihood, golden_->windows.mean_negative_log_likelihood, 1e-4 * golden_->windows.mean_negative_log_likelihood);
+  EXPECT_NEAR(made.mean_negative_log_likelihood, golden_->windows.mean_negative_log_likelihood,
+              1e-4 * golden_->windows.mean_negative_log_likelihood);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, ScoreTest, testing::ValuesIn(every_case()), case_name);

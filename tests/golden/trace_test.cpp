@@ -15,13 +15,15 @@ class TraceTest : public GoldenTest {};
 std::vector<Case> traced_cases() {
   std::vector<Case> cases;
   for (const Case& one : every_case())
-    if (is_file(std::string(PHILO_SOURCE_DIR) + "/tests/data/models/" + one.model + "/trace.safetensors")) cases.push_back(one);
+    if (is_file(std::string(PHILO_SOURCE_DIR) + "/tests/data/models/" + one.model + "/trace.safetensors"))
+      cases.push_back(one);
   return cases;
 }
 
 std::string step_name(const Plan& plan, size_t index) {
   const Step& step = plan.steps[index];
-  return "step " + std::to_string(index) + " " + std::string(op_name(step.op)) + (step.weight ? " " + step.weight->name : " of layer " + std::to_string(step.layer));
+  return "step " + std::to_string(index) + " " + std::string(op_name(step.op)) +
+         (step.weight ? " " + step.weight->name : " of layer " + std::to_string(step.layer));
 }
 
 TEST_P(TraceTest, EveryStep) {
@@ -34,7 +36,8 @@ TEST_P(TraceTest, EveryStep) {
     ASSERT_EQ(step.out, golden_->plan->steps[seen.size()].out);
     seen.emplace_back(values.begin(), values.end());
   });
-  const auto prompt = std::find_if(golden_->prompts.begin(), golden_->prompts.end(), [](const Golden::Prompt& one) { return one.ids.size() == 17; });
+  const auto prompt = std::find_if(golden_->prompts.begin(), golden_->prompts.end(),
+                                   [](const Golden::Prompt& one) { return one.ids.size() == 17; });
   ASSERT_NE(prompt, golden_->prompts.end());
   const auto session = network->open(prompt->ids.size());
   feed(*network, *session, prompt->ids, prompt->ids.size());
@@ -52,7 +55,8 @@ TEST_P(TraceTest, EveryStep) {
     const size_t width = static_cast<size_t>(expected->shape.at(1));
     for (size_t i = 0; i < seen[index].size(); ++i)
       ASSERT_NEAR(seen[index][i], element(*expected, i), exact_error * largest)
-          << step_name(*golden_->plan, index) << ", token " << i / width << ", element " << i % width << ": the first step that differs";
+          << step_name(*golden_->plan, index) << ", token " << i / width << ", element " << i % width
+          << ": the first step that differs";
   }
 }
 
