@@ -88,7 +88,7 @@ PHILO_API void philo_tokens_free(philo_token *tokens);
 
 PHILO_API const char *philo_version(void); /* "0.1.0" */
 
-/* What the options of a group are: {"options": [{"name", "type", "help", "choices", "default", "repeats", "value"}]}. Groups:
+/* What the options of a group are: {"options": [{"name", "type", "value", "help", "default", "repeats", "choices", "range"}]}. Groups:
  * "load" (philo_model_open), "conversation" (philo_conversation_new), "generate" (philo_conversation_answer and _continue),
  * "score" (philo_score_*), "inspect" (philo_inspect). */
 PHILO_API philo_status philo_options_describe(const char *group, char **json, philo_error **error);
@@ -96,7 +96,8 @@ PHILO_API philo_status philo_options_describe(const char *group, char **json, ph
 /* Checks names and values as the calls of the group would, without doing anything. */
 PHILO_API philo_status philo_options_check(const char *group, const philo_option *options, size_t option_count, philo_error **error);
 
-/* {"devices": [{"name", "usable", "description", "reason", "limits"}], "machine": {"memory_bytes", "free_memory_bytes", …}} */
+/* {"devices": [{"name", "usable", "description", "reason"}], "machine": {"cpu", "cores", "features", "memory_bytes",
+ * "available_memory_bytes"}} */
 PHILO_API philo_status philo_devices(char **json, philo_error **error);
 
 /* What is in a model and what memory it takes, without loading it: {"path", "kind", "architecture", "config", "tensors", "formats",
@@ -124,7 +125,7 @@ PHILO_API philo_status philo_tokenizer_encode_chat(const philo_tokenizer *tokeni
 PHILO_API philo_status philo_tokenizer_decode(const philo_tokenizer *tokenizer, const philo_token *tokens, size_t token_count,
                                               int skip_special, char **text, size_t *bytes, philo_error **error);
 
-/* The vocabulary's own spelling of a token; PHILO_INPUT where there is none. */
+/* The vocabulary's own spelling of a token; "" where there is none. */
 PHILO_API philo_status philo_tokenizer_piece(const philo_tokenizer *tokenizer, philo_token token, char **piece, philo_error **error);
 
 /* ---- model ---- */
@@ -134,7 +135,8 @@ PHILO_API philo_status philo_model_open(const char *path, const philo_option *op
                                         const philo_callbacks *callbacks, philo_model **model, philo_error **error);
 PHILO_API void philo_model_free(philo_model *model);
 
-/* {"path", "kind", "architecture", "device", "isa", "threads", "weight_format", "kv_format", "context", "chat", "load_ms", "notes"} */
+/* {"path", "kind", "architecture", "device", "isa", "threads", "weight_format", "kv_format", "context", "chat", "weight_bytes",
+ * "load_ms", "notes"} */
 PHILO_API philo_status philo_model_report(const philo_model *model, char **json, philo_error **error);
 
 /* ---- conversation ---- */
@@ -158,9 +160,9 @@ PHILO_API philo_status philo_conversation_prompt(philo_conversation *conversatio
                                                  philo_token **tokens, size_t *token_count, philo_error **error);
 
 /* Answers the messages and adds the answer to them. Options: group "generate". The report: {"text", "ids", "prompt_ids",
- * "finish_reason", "stop", "device", "weight_format", "timings", "notes"} and "logprobs" where they were asked for. An answer that
- * was stopped is kept and reported with the finish_reason "stopped"; when it was stopped before its first token, the status is
- * PHILO_STOPPED. */
+ * "finish_reason", "stop", "device", "weight_format", "timings", "notes"}, "seed" where it sampled and "logprobs" where they were asked
+ * for. An answer that was stopped is a result too, with the finish_reason "stopped"; when it was stopped before its first token, no
+ * message is added. */
 PHILO_API philo_status philo_conversation_answer(philo_conversation *conversation, const philo_option *options, size_t option_count,
                                                  const philo_callbacks *callbacks, char **json, philo_error **error);
 

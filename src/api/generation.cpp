@@ -1,0 +1,125 @@
+#include "api/generation.h"
+
+#include <random>
+
+#include "api/model.h"
+#include "base/utf8.h"
+#include "machine/bandwidth.h"
+
+namespace philo {
+
+namespace {
+
+uint64_t drawn_seed() {
+  std::random_device device;
+  return (static_cast<uint64_t>(device()) << 32 | device()) >> 12;  // 52 bits: exact in every JSON reader
+}
+
+SamplingOptions read_sampling(const Options& options, const GenerationDefaults& defaults) {
+  SamplingOptions sampling;
+  sampling.do_sample = options.boolean("do-sample").value_or(defaults.do_sample.value_or(sampling.do_sample));
+  sampling.temperature = options.number("temperature").value_or(defaults.temperature.value_or(sampling.temperature));
+  sampling.top_k = options.integer("top-k").value_or(defaults.top_k.value_or(sampling.top_k));
+  sampling.top_p = options.number("top-p").value_or(defaults.top_p.value_or(sampling.top_p));
+  sampling.min_p = options.number("min-p").value_or(defaults.min_p.value_or(sampling.min_p));
+  sampling.repetition_penalty =
+      options.number("repetition-penalty").value_or(defaults.repetition_penalty.value_or(sampling.repetition_penalty));
+  if (!sampling.do_sample) return sampling;
+  const auto seed = options.integer("seed");
+  sampling.seed = seed ? static_cast<uint64_t>(*seed) : drawn_seed();
+  return sampling;
+}
+
+std::string unused_by_greedy(const Options& options) {
+  std::string names;
+  int count = 0;
+  for (const char* name : {"temperature", "top-k", "top-p", "min-p", "seed"}) {
+    if (!options.has(name)) continue;
+    names.append(count++ == 0 ? "" : ", ").append(name);
+  }
+  if (count == 0) return "";
+  return names + (count == 1 ? " is" : " are") + " unused without --do-sample";
+}
+
+// Bytes of weights, keys and values that decoding read each second, as a share of what the machine can read.
+OrderedJson share_of_bandwidth(const LoadedModel& model, const Timings& timings) {
+  if (timings.new_tokens < 2) return nullptr;
+  const Traits traits = model.network->traits();
+  const double limit = measured_read_bandwidth(traits.threads) * 1e9;
+  if (limit <= 0) return nullptr;
+  const ModelConfig& config = model.checkpoint.config;
+  double seen_tokens = static_cast<double>(timings.prompt_tokens) + static_cast<double>(timings.new_tokens) / 2;
+  if (config.window) seen_tokens = std::min(seen_tokens, static_cast<double>(*config.window));
+  const double bytes = static_cast<double>(traits.weight_bytes) +
+                       seen_tokens * static_cast<double>(kv_bytes_per_token(config, model.kv_element_bytes));
+  return bytes * timings.decode_tokens_per_s / limit;
+}
+
+OrderedJson timings_report(const LoadedModel& model, const AnswerRequest& request, const Timings& timings) {
+  return {{"load_ms", model.load_ms},
+          {"ttft_ms", timings.ttft_ms},
+          {"tpot_ms", timings.tpot_ms},
+          {"prompt_tokens", timings.prompt_tokens},
+          {"new_tokens", timings.new_tokens},
+          {"prefill_tokens_per_s", timings.prefill_tokens_per_s},
+          {"decode_tokens_per_s", timings.decode_tokens_per_s},
+          {"share_of_bandwidth", request.measure_bandwidth ? share_of_bandwidth(model, timings) : OrderedJson(nullptr)},
+          {"prefill_ms", timings.prefill_ms},
+          {"prefilled_tokens", timings.prefilled_tokens},
+          {"recomputed_tokens", timings.recomputed_tokens}};
+}
+
+OrderedJson logprobs_report(const Tokenizer& tokenizer, const std::vector<Choice>& choices) {
+  const auto entry = [&](Token token, float logprob) {
+    return OrderedJson{{"id", token}, {"text", utf8_repaired(tokenizer.bytes(token))}, {"logprob", logprob}};
+  };
+  OrderedJson list = OrderedJson::array();
+  for (const Choice& choice : choices) {
+    OrderedJson position = entry(choice.token, choice.logprob);
+    position["top"] = OrderedJson::array();
+    for (const TokenLogprob& other : choice.top) position["top"].push_back(entry(other.token, other.logprob));
+    list.push_back(std::move(position));
+  }
+  return list;
+}
+
+}  // namespace
+
+AnswerRequest read_request(const Options& options, const Checkpoint& checkpoint) {
+  AnswerRequest request;
+  GenerationOptions& generation = request.generation;
+  generation.sampling = read_sampling(options, checkpoint.defaults);
+  check(generation.sampling);
+  const int64_t most = options.integer("max-new-tokens").value_or(checkpoint.defaults.max_new_tokens.value_or(1024));
+  generation.max_new_tokens = static_cast<size_t>(std::max<int64_t>(1, most));
+  generation.stop_texts = options.texts("stop");
+  generation.top_logprobs = static_cast<size_t>(options.integer("logprobs").value_or(0));
+  if (!options.flag("ignore-eos"))
+    for (const StopToken& stop : checkpoint.stop_tokens) generation.stop_tokens.push_back(stop.id);
+  request.measure_bandwidth = options.flag("measure-bandwidth");
+  if (!generation.sampling.do_sample)
+    if (std::string note = unused_by_greedy(options); !note.empty()) request.notes.push_back(std::move(note));
+  if (options.flag("no-speculation")) request.notes.emplace_back("--no-speculation: no effect, because this version does not speculate");
+  return request;
+}
+
+OrderedJson answer_report(const LoadedModel& model, const AnswerRequest& request, const Answer& answer,
+                          std::span<const Token> prompt) {
+  OrderedJson report = {{"text", answer.text}, {"ids", answer.ids}};
+  report["prompt_ids"] = std::vector<Token>(prompt.begin(), prompt.end());
+  report["finish_reason"] = finish_reason_name(answer.finish_reason);
+  report["stop"] = nullptr;
+  if (const auto* token = std::get_if<Token>(&answer.stop)) report["stop"] = *token;
+  if (const auto* text = std::get_if<std::string>(&answer.stop)) report["stop"] = *text;
+  report["device"] = model.device;
+  report["weight_format"] = model.weight_format;
+  if (request.generation.sampling.do_sample) report["seed"] = request.generation.sampling.seed;
+  report["timings"] = timings_report(model, request, answer.timings);
+  report["notes"] = model.notes;
+  for (const std::string& note : request.notes) report["notes"].push_back(note);
+  for (const std::string& note : answer.notes) report["notes"].push_back(note);
+  if (request.generation.top_logprobs > 0) report["logprobs"] = logprobs_report(*model.checkpoint.tokenizer, answer.choices);
+  return report;
+}
+
+}  // namespace philo

@@ -1,0 +1,149 @@
+#include "api/model.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+namespace philo {
+
+namespace {
+
+// Collects notes and passes them on while the caller's callbacks live; the network may keep its sink for longer.
+struct LoadNotes {
+  std::vector<std::string> texts;
+  const Callbacks* callbacks;
+
+  void add(std::string_view text) {
+    if (callbacks == nullptr) return;
+    texts.emplace_back(text);
+    callbacks->note(text);
+  }
+};
+
+void check_device_options(const std::string& device, const Options& options) {
+  const bool openvino = device.starts_with("openvino:"), onnxruntime = device.starts_with("onnxruntime:");
+  if (options.has("ov") && !openvino) throw usage_error("--ov is for openvino devices; the device is " + device);
+  if (options.has("ort") && !onnxruntime) throw usage_error("--ort is for onnxruntime devices; the device is " + device);
+}
+
+// Options that quantized weights would need: nothing here is quantized.
+void note_unused(const Options& options, LoadNotes& notes) {
+  std::string unused;
+  for (const char* name : {"group-size", "ratio", "sym", "asym", "activation-format"})
+    if (options.has(name)) unused.append(unused.empty() ? "" : ", ").append("--").append(name);
+  if (!unused.empty()) notes.add(unused + ": no effect, because the weights are not quantized");
+}
+
+struct Formats {
+  WeightFormat weights = WeightFormat::AsStored;
+  KvFormat kv = KvFormat::Fp16;
+};
+
+Formats settle_formats(const Options& options, LoadNotes& notes) {
+  Formats formats;
+  const auto weights = options.text("weight-format"), kv = options.text("kv-format");
+  if (weights) formats.weights = *weights == "fp32" ? WeightFormat::Fp32 : WeightFormat::Fp16;
+  formats.kv = kv == "fp32" || weights == "fp32" ? KvFormat::Fp32 : KvFormat::Fp16;
+  if (kv == "fp16" && weights == "fp32") notes.add("--kv-format fp16: no effect, because --weight-format fp32 implies fp32");
+  return formats;
+}
+
+std::string weight_format_name(WeightFormat format, const Plan& plan) {
+  switch (format) {
+    case WeightFormat::AsStored: return stored_format(plan);
+    case WeightFormat::Fp32: return "fp32";
+    case WeightFormat::Fp16: return "fp16";
+    case WeightFormat::Bf16: return "bf16";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string stored_format(const Plan& plan) {
+  std::map<DType, size_t> bytes;
+  for (const auto& weight : plan.weights)
+    for (const Segment& segment : weight->segments) bytes[segment.values->dtype] += segment.values->bytes.size();
+  DType most = DType::F32;
+  for (const auto& [dtype, count] : bytes)
+    if (count > bytes[most]) most = dtype;
+  switch (most) {
+    case DType::F16: return "fp16";
+    case DType::BF16: return "bf16";
+    case DType::F32: return "fp32";
+    default: return std::string(dtype_name(most));
+  }
+}
+
+size_t kv_bytes_per_token(const ModelConfig& config, size_t element_bytes) {
+  return static_cast<size_t>(config.layers * 2 * config.kv_size()) * element_bytes;
+}
+
+std::shared_ptr<LoadedModel> load_model(const std::string& path, const Options& options, const Callbacks& callbacks) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto notes = std::make_shared<LoadNotes>(LoadNotes{{}, &callbacks});
+  const Device& device = find_device(options.text("device").value_or("cpu"));
+  check_device_options(std::string(device.name()), options);
+
+  auto model = std::make_shared<LoadedModel>();
+  model->checkpoint = open_checkpoint(path);
+  for (const std::string& note : model->checkpoint.notes) notes->add(note);
+  const Checkpoint& checkpoint = model->checkpoint;
+  model->plan = std::make_shared<const Plan>(plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file));
+
+  note_unused(options, *notes);
+  if (options.text("device") == "auto") notes->add("--device auto: computing on " + std::string(device.name()));
+  const Formats formats = settle_formats(options, *notes);
+  DeviceOptions compile;
+  compile.weight_format = formats.weights;
+  compile.kv_format = formats.kv;
+  compile.threads = static_cast<int>(options.integer("threads").value_or(0));
+  compile.isa = options.text("isa").value_or("");
+  compile.note = [notes](std::string_view text) { notes->add(text); };
+  compile.progress = callbacks.progress();
+  if (const auto reason = device.refuses(*model->plan, compile)) throw Error(ErrorCode::Device, *reason);
+  model->network = device.compile(model->plan, compile);
+
+  model->device = device.name();
+  model->weight_format = weight_format_name(formats.weights, *model->plan);
+  model->kv_format = formats.kv == KvFormat::Fp32 ? "fp32" : "fp16";
+  model->kv_element_bytes = formats.kv == KvFormat::Fp32 ? 4 : 2;
+  model->notes = std::move(notes->texts);
+  notes->callbacks = nullptr;
+  model->load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return model;
+}
+
+}  // namespace philo
+
+philo_status philo_model_open(const char* path, const philo_option* options, size_t option_count, const philo_callbacks* callbacks,
+                              philo_model** model, philo_error** error) {
+  return philo::guarded(error, [&] {
+    philo::required(model, "model");
+    const philo::Callbacks sinks(callbacks);
+    const philo::Options parsed(philo::OptionGroup::Load, philo::option_span(options, option_count));
+    *model = new philo_model{philo::load_model(&philo::required(path, "path"), parsed, sinks)};
+  });
+}
+
+void philo_model_free(philo_model* model) { delete model; }
+
+philo_status philo_model_report(const philo_model* model, char** json, philo_error** error) {
+  return philo::guarded(error, [&] {
+    const philo::LoadedModel& loaded = *philo::required(model, "model").loaded;
+    const philo::Traits traits = loaded.network->traits();
+    philo::give_text(json, {{"path", loaded.checkpoint.path},
+                            {"kind", loaded.checkpoint.kind},
+                            {"architecture", loaded.checkpoint.architecture},
+                            {"device", loaded.device},
+                            {"isa", traits.isa},
+                            {"threads", traits.threads},
+                            {"weight_format", loaded.weight_format},
+                            {"kv_format", loaded.kv_format},
+                            {"context", traits.context},
+                            {"chat", loaded.checkpoint.chat_template != nullptr},
+                            {"weight_bytes", traits.weight_bytes},
+                            {"load_ms", loaded.load_ms},
+                            {"notes", loaded.notes}});
+  });
+}
