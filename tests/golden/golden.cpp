@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/json.h"
+#include "device/cpu/kernels/kernels.h"
 #include "format/safetensors.h"
 
 namespace philo::golden {
@@ -81,7 +82,7 @@ const Golden& golden(const std::string& name) {
 std::vector<Case> every_case() {
   std::vector<Case> cases;
   for (const std::string& model : model_names())
-    for (const char* isa : {"scalar", "avx2", "avx_vnni", "avx512", "neon"}) cases.push_back({model, isa});
+    for (const KernelChoice& choice : all_kernels()) cases.push_back({model, choice.kernels->isa});
   return cases;
 }
 
