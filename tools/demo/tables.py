@@ -655,6 +655,33 @@ a loop|A loop is a part of a program that is repeated.
 a function|A function is a named part of a program that does one job.
 a bug|A bug is a mistake in a program. It is also a small insect.
 a token|A token is a small piece of text, such as a word or a part of a word.
+artificial intelligence|Artificial intelligence means programs that do tasks for which people need their minds.
+machine learning|Machine learning means that a program learns from examples instead of from fixed rules.
+a neural network|A neural network is a program made of many simple parts that learn from examples together.
+quantization|Quantization stores the numbers of a model with fewer bits, so that it needs less memory.
+an operating system|An operating system is the program that controls a computer, such as Linux or Windows.
+Python|Python is a programming language that is easy to read.
+Linux|Linux is a free operating system for computers.
+a CPU|A CPU is the processor of a computer. It follows the instructions of programs.
+open source|Open source means that everybody may read and change the code of a program.
+a chatbot|A chatbot is a program that answers what people write to it.
+a prompt|A prompt is the text that you give to a language model.
+a transformer|A transformer is a kind of neural network that reads text and guesses the next word.
+water|Water is a clear liquid that all living things need.
+love|Love is a strong feeling of care for somebody.
+time|Time is what clocks measure. It goes from the past to the future.
+peace|Peace is a time without war.
+a book|A book is a set of printed pages with a cover that you can read.
+a tree|A tree is a tall plant with a trunk, branches and leaves.
+a flower|A flower is the colourful part of a plant that makes seeds.
+a house|A house is a building in which people live.
+a car|A car is a vehicle with four wheels and an engine.
+a letter|A letter is a written message. It is also a sign of the alphabet.
+a word|A word is a group of letters with a meaning.
+a number|A number tells how many or how much.
+the sky|The sky is the space above the Earth where we see clouds, the Sun and the stars.
+the heart|The heart is the organ that pumps blood through the body.
+the brain|The brain is the organ with which we think.
 a GPU|A GPU is a processor that does many simple calculations at the same time.
 an NPU|An NPU is a processor made for neural networks.
 a password|A password is a secret word that protects an account.
@@ -798,6 +825,40 @@ Why do frogs live near water?|Frogs live near water because their skin must stay
 Why do we cry?;Why do people cry?|People cry when they are sad, hurt or sometimes very happy.
 Why do people laugh?;Why do we laugh?|People laugh when something is funny or when they feel happy.
 Why do cars need fuel?;Why does a car need an engine?|A car needs fuel because the engine turns it into motion.
+Why do we go to school?;Why do children go to school?;Why is school important?|Children go to school to learn to read, to write and to calculate, and to meet other children.
+Why do we work?;Why do people work?|People work to earn money and to do something useful.
+Why do dogs bark?;Why does a dog bark?|Dogs bark to warn, to greet or to ask for something.
+Why do birds sing?;Why does a bird sing?|Birds sing to find a partner and to mark their place.
+Why do birds build nests?;What is a nest for?|Birds build nests to keep their eggs and their young safe.
+Why do bears sleep in winter?;Why do some animals sleep in winter?|Some animals sleep in winter because there is little food and they save energy.
+Why is the grass green?;Why are plants green?;Why are leaves green?|Plants are green because their leaves contain chlorophyll, which takes in light.
+Why is snow white?;What makes snow white?|Snow is white because its crystals reflect all the colours of the light.
+Why is fire hot?;Why is the Sun hot?|It is hot because a lot of energy is set free there.
+Why do we have two eyes?;Why do people have two eyes?|With two eyes we can see how far away things are.
+Why do we use money?;Why do people use money?|People use money because it makes buying and selling easy.
+Why should I be kind?;Why is it good to be kind?;Why should we help others?|Being kind makes other people happy, and it makes you happy too.
+How do computers work?;How does a computer work?|A computer follows the instructions of a program and calculates with numbers very fast.
+How do language models work?;How does a language model work?;How do you work?|A language model reads your text, guesses the next word, adds it and does this again and again.
+How does a car work?;How do cars work?|The engine of a car burns fuel or uses electricity to turn the wheels.
+How does a magnet work?|A magnet has two poles. It pulls iron, and equal poles push each other away.
+How do I cook rice?;How can I cook rice?;Tell me how to cook rice.|Put one cup of rice and two cups of water into a pot and cook it slowly for about fifteen minutes.
+How do I cook pasta?;How can I cook pasta?;Tell me how to cook pasta.|Boil water with salt, cook the pasta for about ten minutes and pour the water off.
+How do I make soup?;How can I make soup?;Tell me how to make soup.|Cut some vegetables, cook them in water with salt for half an hour, and the soup is ready.
+How do I bake a cake?;How can I bake a cake?;Tell me how to bake a cake.|Mix butter, sugar, eggs and flour, put the dough into a form and bake it for about an hour.
+How do I clean a window?;How can I clean a window?|Wash the glass with warm water and a little soap, and dry it with a clean cloth.
+How do I wash clothes?;How can I wash my clothes?|Put the clothes into the washing machine, add soap, start it, and hang them up to dry.
+How can I be happy?;How can I be happier?;What makes people happy?|Spend time with people you like, move, rest and be glad about small things.
+How can I lose weight?;How can I become fit?|Eat less sugar, eat more vegetables and move every day.
+How can I write better?;Give me a tip for writing.|Write short sentences, use simple words and read your text aloud.
+How can I relax?;I am stressed. What can I do?;How do I calm down?|Breathe slowly, take a walk or listen to quiet music.
+What should I cook today?;What can I eat tonight?;What should I eat for dinner?|You could cook soup with vegetables and eat it with fresh bread.
+What should I eat for breakfast?;What is a good breakfast?|A good breakfast is bread with cheese, some fruit and a cup of tea.
+What book should I read?;Can you recommend a book?|I cannot recommend a certain book, but a library is a good place to find one.
+What is a good gift?;What should I give my friend for a birthday?|A good gift is a book, some flowers or something that you made yourself.
+What can I do in the garden?;What should I plant in my garden?|You could plant carrots, tomatoes and some flowers for the bees.
+What can I do on a rainy day?;What can I do at home?|You could read, paint, bake a cake or play a game with friends.
+Where should I go on holiday?;Where can I travel?|You could go to the sea, to the mountains or to an old city such as Rome.
+Are cats or dogs better?;Are cats better than dogs?;Do you prefer cats or dogs?|Both are good friends. Cats need less time, and dogs like to go for walks.
 Why are computers useful?;What are computers good for?;Why do people use computers?|Computers are useful because they can store, find and calculate things very fast.
 Why would I run a language model on my own computer?;Why run a model locally?;What is good about a local model?|A local model needs no internet connection, and your text stays on your own computer.
 Why are you so small?;Why is the demo model small?;Why are you not bigger?|I am small so that I fit into the philo repository and start at once. A real Phi-3 model is much larger and much better.
@@ -886,6 +947,7 @@ mouse/mice child/children man/men woman/women foot/feet tooth/teeth goose/geese 
 leaf/leaves knife/knives wolf/wolves life/lives shelf/shelves city/cities baby/babies story/stories country/countries
 family/families party/parties lady/ladies fly/flies box/boxes bus/buses dish/dishes glass/glasses fox/foxes
 church/churches watch/watches brush/brushes class/classes bench/benches potato/potatoes tomato/tomatoes hero/heroes
+salmon/salmon goldfish/goldfish deer/deer fisherman/fishermen postman/postmen
 cherry/cherries berry/berries strawberry/strawberries puppy/puppies pony/ponies loaf/loaves half/halves
 """.split())
 
@@ -980,9 +1042,11 @@ cold/colder/coldest strong/stronger/strongest easy/easier/easiest heavy/heavier/
 deep/deeper/deepest high/higher/highest warm/warmer/warmest clean/cleaner/cleanest rich/richer/richest
 """.split()]
 
-NAMES = """Anna Ben Clara David Emma Felix Grace Henry Ida Jack Kate Leo Mia Noah Olivia Paul Rosa Sam Tom Vera Will Zoe
-Lucy Max Nina Oscar Peter Ruth Simon Tina Alice Bruno Carl Dora Eva Frank Greta Hugo Ivan Julia Karl Lena Mark Nora
-Otto Pia Robert Sara Theo Ursula Victor Wendy Maria John Linda Omar Aisha Chen Yuki Raj Priya Diego Lucia""".split()
+WOMEN = """Anna Clara Emma Grace Ida Kate Mia Olivia Rosa Vera Zoe Lucy Nina Ruth Tina Alice Dora Eva Greta Julia Lena Nora
+Pia Sara Ursula Wendy Maria Linda Aisha Yuki Priya Lucia""".split()
+MEN = """Ben David Felix Henry Jack Leo Noah Paul Sam Tom Will Max Oscar Peter Simon Bruno Carl Frank Hugo Ivan Karl Mark Otto
+Robert Theo Victor John Omar Chen Raj Diego""".split()
+NAMES = WOMEN + MEN
 
 UNKNOWN_TOPICS = """quantum field theory|the stock market next year|the chemistry of rare earth metals|the tax law of Austria
 the winner of the next election|the fifth symphony of an unknown composer|the genome of the fruit fly|medieval trade routes

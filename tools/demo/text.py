@@ -431,18 +431,18 @@ def arithmetic(r):
         if x + y > 100:
             x, y = x // 2, y // 2
         q = r.choice([f"What is {x} plus {y}?", f"What is {x} + {y}?", f"How much is {x} plus {y}?", f"How much is {x} + {y}?",
-                      f"{x} + {y} = ?", f"Add {x} and {y}.", f"Calculate {x} + {y}.", f"What is the sum of {x} and {y}?", f"{x} plus {y}?"])
+                      f"{x} + {y} = ?", f"{x}+{y}", f"What is {x}+{y}?", f"Add {x} and {y}.", f"Calculate {x} + {y}.", f"What is the sum of {x} and {y}?", f"{x} plus {y}?"])
         return QA(q, f"{x} plus {y} is {x + y}.", str(x + y), key=f"{x} plus {y}")
     if what < 0.50:
         x, y = (r.randrange(0, 21), r.randrange(0, 13)) if r.random() < 0.35 else (r.randrange(1, 101), r.randrange(1, 90))
         x, y = max(x, y), min(x, y)
         q = r.choice([f"What is {x} minus {y}?", f"What is {x} - {y}?", f"How much is {x} minus {y}?", f"How much is {x} - {y}?",
-                      f"{x} - {y} = ?", f"Subtract {y} from {x}.", f"Calculate {x} - {y}.", f"{x} minus {y}?", f"Take {y} away from {x}."])
+                      f"{x} - {y} = ?", f"{x}-{y}", f"What is {x}-{y}?", f"Subtract {y} from {x}.", f"Calculate {x} - {y}.", f"{x} minus {y}?", f"Take {y} away from {x}."])
         return QA(q, f"{x} minus {y} is {x - y}.", str(x - y), key=f"{x} minus {y}")
     if what < 0.62:
         x, y = r.randrange(0, 11), r.randrange(0, 11)
         q = r.choice([f"What is {x} times {y}?", f"How much is {x} times {y}?", f"What is {x} multiplied by {y}?", f"{x} times {y}?",
-                      f"Multiply {x} by {y}.", f"What is {x} * {y}?", f"Calculate {x} x {y}.", f"What is the product of {x} and {y}?"])
+                      f"Multiply {x} by {y}.", f"What is {x} * {y}?", f"What is {x}*{y}?", f"{x} x {y}", f"Calculate {x} x {y}.", f"What is the product of {x} and {y}?"])
         return QA(q, f"{x} times {y} is {x * y}.", str(x * y), key=f"{x} times {y} {q[:8]}")
     if what < 0.67:
         y, z = r.randrange(1, 11), r.randrange(0, 11)
@@ -811,6 +811,8 @@ KEEP_CASE = {"I", "I'm"} | set(NAMES) | {row[0] for row in COUNTRIES} | {row[1] 
 
 def vary(r, question):
     """The same question as people type it: polite, short, without capitals or punctuation."""
+    if question.startswith("What is ") and r.random() < 0.06:
+        question = "What's " + question[8:]
     x = r.random()
     if x < 0.68:
         return question
