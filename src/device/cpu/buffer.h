@@ -1,0 +1,33 @@
+// Memory aligned to cache lines, that says by an Error where it is missing.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+
+namespace philo {
+
+class Buffer {
+ public:
+  Buffer() = default;
+  // Contents are not set. Throws ErrorCode::Resource, naming `purpose`, where the bytes are not to be had.
+  Buffer(size_t bytes, const char* purpose);
+
+  std::byte* data() const { return data_.get(); }
+  float* floats() const { return reinterpret_cast<float*>(data_.get()); }
+  size_t bytes() const { return bytes_; }
+  // Makes it at least this large; contents are lost when it grows.
+  void reserve(size_t bytes, const char* purpose) {
+    if (bytes > bytes_) *this = Buffer(bytes, purpose);
+  }
+
+ private:
+  static constexpr std::align_val_t alignment{64};
+  struct Free {
+    void operator()(std::byte* data) const { ::operator delete(data, alignment); }
+  };
+  std::unique_ptr<std::byte, Free> data_;
+  size_t bytes_ = 0;
+};
+
+}  // namespace philo

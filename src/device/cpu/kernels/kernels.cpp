@@ -1,0 +1,48 @@
+// Lists the tables of this build and chooses among them.
+#include "device/cpu/kernels/kernels.h"
+
+#include "base/error.h"
+#include "machine/cpu.h"
+
+// X(table, condition): best first, scalar last.
+#if defined(__x86_64__)
+#define PHILO_KERNEL_TABLES(X) X(scalar, true)
+#else
+#define PHILO_KERNEL_TABLES(X) X(scalar, true)
+#endif
+
+namespace philo {
+
+#define PHILO_DECLARE(table, condition) extern const Kernels kernels_##table;
+PHILO_KERNEL_TABLES(PHILO_DECLARE)
+#undef PHILO_DECLARE
+
+const std::vector<KernelChoice>& all_kernels() {
+  static const std::vector<KernelChoice> choices = [] {
+    [[maybe_unused]] const CpuFeatures& features = cpu().features;
+    std::vector<KernelChoice> all;
+#define PHILO_ENTER(table, condition) all.push_back({&kernels_##table, condition});
+    PHILO_KERNEL_TABLES(PHILO_ENTER)
+#undef PHILO_ENTER
+    return all;
+  }();
+  return choices;
+}
+
+const Kernels& choose_kernels(std::string_view isa) {
+  std::string here;
+  bool known = false;
+  for (const auto& [kernels, runs_here] : all_kernels()) {
+    if (runs_here && (isa.empty() || isa == kernels->isa)) return *kernels;
+    known = known || isa == kernels->isa;
+    if (runs_here) here += (here.empty() ? "" : ", ") + std::string(kernels->isa);
+  }
+  if (known)
+    throw Error(ErrorCode::Device,
+                "this processor (" + cpu().name + ") can't run the " + std::string(isa) + " kernels; it can run " + here);
+  throw usage_error("there are no " + shown(isa) + " kernels in this build; this processor can run " + here);
+}
+
+size_t attend_scratch_floats(size_t head_size) { return 2 * key_block_tokens * ((head_size + 15) / 16 * 16) + 16 * key_block_tokens; }
+
+}  // namespace philo

@@ -1,0 +1,68 @@
+// Keys and values of one conversation, in blocks of tokens that are allocated as it grows and reused once a window has passed.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "device/cpu/buffer.h"
+#include "device/cpu/kernels/kernels.h"
+#include "device/device.h"
+
+namespace philo {
+
+struct KvShape {
+  size_t layers, kv_heads, head_size;
+  KvFormat format;
+  std::optional<size_t> window;  // tokens that a query sees, itself included
+
+  size_t element_bytes() const { return format == KvFormat::Fp32 ? 4 : 2; }
+  size_t head_bytes() const { return key_block_tokens * head_size * element_bytes(); }  // of one head's keys in a block
+  size_t block_bytes() const { return layers * 2 * kv_heads * head_bytes(); }
+};
+
+// A windowed cache keeps at least this many tokens more than the window needs, so that a short rewind finds its keys.
+constexpr size_t rewind_slack_tokens = 64;
+
+class KvCache final : public Session {
+ public:
+  KvCache(const KvShape& shape, size_t context, const void* network);
+
+  size_t position() const override { return position_; }
+  size_t rewind(size_t position) override;
+  size_t memory_bytes() const override { return (blocks_.size() + spare_.size()) * shape_.block_bytes(); }
+
+  const KvShape& shape() const { return shape_; }
+  size_t context() const { return context_; }
+  const void* network() const { return network_; }  // whose session it is
+
+  // Makes room for tokens after the position. Throws ErrorCode::Resource and keeps position and keys.
+  void prepare(size_t tokens);
+  void advance(size_t tokens) { position_ += tokens; }
+
+  // The first key that a query at `position` sees.
+  size_t first_visible(size_t position) const {
+    return shape_.window && position + 1 > *shape_.window ? position + 1 - *shape_.window : 0;
+  }
+  // Start of the (key_block_tokens, head_size) keys or values of a head; `block` is the absolute number of a prepared block.
+  std::byte* keys(size_t layer, size_t head, size_t block) { return part(2 * layer, head, block); }
+  std::byte* values(size_t layer, size_t head, size_t block) { return part(2 * layer + 1, head, block); }
+
+  bool long_factors = false;  // which LongRoPE factors the keys were turned with
+
+ private:
+  std::byte* part(size_t plane, size_t head, size_t block) {
+    return blocks_[block - first_block_].data() + (plane * shape_.kv_heads + head) * shape_.head_bytes();
+  }
+  void recycle(size_t first_needed_token);
+
+  KvShape shape_;
+  size_t context_;
+  const void* network_;
+  size_t position_ = 0;
+  size_t first_block_ = 0;       // absolute number of blocks_.front()
+  std::deque<Buffer> blocks_;
+  std::vector<Buffer> spare_;    // left by a window or a rewind
+};
+
+}  // namespace philo

@@ -1,0 +1,38 @@
+// Knows every device of this build and finds them by name.
+#include <array>
+#include <string>
+
+#include "base/error.h"
+#include "device/cpu/cpu_device.h"
+#include "device/cpu/kernels/kernels.h"
+#include "device/device.h"
+#include "machine/cpu.h"
+
+namespace philo {
+namespace {
+
+std::string cpu_text() {
+  std::string text = cpu().name + ", " + std::to_string(cpu().cores) + (cpu().cores == 1 ? " core; kernels: " : " cores; kernels: ");
+  bool first = true;
+  for (const auto& [kernels, runs_here] : all_kernels()) {
+    if (!runs_here) continue;
+    text += (first ? "" : ", ") + std::string(kernels->isa);
+    first = false;
+  }
+  return text;
+}
+
+}  // namespace
+
+const Device& find_device(std::string_view name) {
+  if (name == "cpu" || name == "auto") return cpu_device();
+  const std::string_view family = name.substr(0, name.find(':'));
+  for (const std::string_view known : {"openvino", "onnxruntime", "vulkan", "cuda"})
+    if (family == known)
+      throw Error(ErrorCode::Device, "this build has no module for " + shown(name) + "; devices here: cpu");
+  throw Error(ErrorCode::Device, "there is no device " + shown(name) + "; devices here: cpu");
+}
+
+std::vector<DeviceReport> list_devices() { return {{.name = "cpu", .usable = true, .description = cpu_text(), .reason = ""}}; }
+
+}  // namespace philo
