@@ -1,0 +1,102 @@
+// Mapped, read and written files, under names of every alphabet.
+#include "base/file.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/temporary_folder.h"
+
+namespace philo {
+namespace {
+
+const std::string wide_name = "Phi \xe6\xa8\xa1\xe5\x9e\x8b \xd0\xbc.bin";  // Chinese and Cyrillic letters
+
+TEST(MappedFile, ShowsTheWholeFile) {
+  const TemporaryFolder folder;
+  std::string text(100'000, 'x');
+  text.back() = 'y';
+  const auto file = MappedFile::open(folder.write(wide_name, text));
+  ASSERT_EQ(file->bytes().size(), text.size());
+  EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(file->bytes().data()), text.size()), text);
+  file->prefetch(file->bytes().subspan(10, 50'000));
+  file->release(file->bytes());
+  EXPECT_EQ(file->bytes().back(), std::byte{'y'});
+}
+
+TEST(MappedFile, AnEmptyFileHasNoBytes) {
+  const TemporaryFolder folder;
+  EXPECT_TRUE(MappedFile::open(folder.write("empty", ""))->bytes().empty());
+}
+
+TEST(MappedFile, RefusesWhatIsNoFile) {
+  const TemporaryFolder folder;
+  for (const std::string& path : {folder.path("missing"), folder.path()}) {
+    try {
+      MappedFile::open(path);
+      ADD_FAILURE() << path;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::Input);
+      EXPECT_TRUE(error.message().starts_with(path + ": can't ")) << error.message();
+    }
+  }
+}
+
+TEST(ReadTextFile, IsBounded) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("a", std::string("a\0b\n", 4));
+  EXPECT_EQ(read_text_file(path), std::string("a\0b\n", 4));
+  EXPECT_EQ(read_text_file(path, 4).size(), 4u);
+  EXPECT_THROW(read_text_file(path, 3), Error);
+}
+
+TEST(OutputFile, AppearsOnlyWhenCommitted) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path(wide_name);
+  {
+    OutputFile out(path);
+    out.write("half");
+  }
+  EXPECT_TRUE(folder_entries(folder.path()).empty());
+  OutputFile out(path);
+  out.write("whole");
+  EXPECT_FALSE(is_file(path));
+  out.commit();
+  EXPECT_EQ(read_text_file(path), "whole");
+  EXPECT_EQ(folder_entries(folder.path()), std::vector<std::string>{wide_name});
+}
+
+TEST(OutputFile, ReplacesAnOlderFile) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("a", "older");
+  OutputFile out(path);
+  out.write("new");
+  out.commit();
+  EXPECT_EQ(read_text_file(path), "new");
+}
+
+TEST(OutputFile, SaysWhereItCouldNotWrite) {
+  const TemporaryFolder folder;
+  try {
+    OutputFile out(folder.path("missing/a"));
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Failed);
+    EXPECT_NE(error.message().find("can't create"), std::string::npos);
+  }
+}
+
+TEST(Paths, AreJoinedAndCut) {
+  const TemporaryFolder folder;
+  folder.write("b", "");
+  folder.make_folder("a");
+  EXPECT_EQ(folder_entries(folder.path()), (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(is_folder(folder.path("a")));
+  EXPECT_FALSE(is_file(folder.path("a")));
+  EXPECT_TRUE(is_file(folder.path("b")));
+  EXPECT_EQ(file_name("x/y.txt"), "y.txt");
+  EXPECT_EQ(file_name("x/y/"), "y");
+  EXPECT_THROW(folder_entries(folder.path("missing")), Error);
+}
+
+}  // namespace
+}  // namespace philo
