@@ -29,9 +29,8 @@ import tiny_tokenizer
 
 ALLOWED_ERROR = 1e-4
 DECIDED_GAP = 2 * ALLOWED_ERROR
-NEW_TOKENS = 200
 TABLES = ["scalar", "avx2", "avx_vnni", "avx512", "neon"]
-FAMILY = ["mini-4k", "mini-128k", "mini-3.5", "medium-4k", "medium-128k", "phi-4-mini", "phi-4", "all at once"]
+FAMILY = ["mini-4k", "mini-128k", "mini-3.5", "medium-4k", "medium-128k", "phi-4-mini", "phi-4", "all at once", "real window", "real limit"]
 
 
 def rising(random, count, last):
@@ -42,22 +41,25 @@ def rising(random, count, last):
 def draw(member, random):
     """Settings of one model, in the keys of a published config.json."""
     pick = lambda *choices: choices[random.integers(len(choices))]
-    shared = {"mini-4k": 1, "mini-128k": 1, "mini-3.5": 1, "medium-4k": 4, "medium-128k": 4, "phi-4-mini": 3, "phi-4": 4}.get(member) or pick(2, 3, 5, 7)
-    kv_heads = int(pick(1, 2) if shared < 4 else 1)
-    heads = kv_heads * shared * (pick(1, 2, 3) if shared == 1 else 1)
+    shared = {"mini-4k": 1, "mini-128k": 1, "mini-3.5": 1, "medium-4k": 4, "medium-128k": 4, "phi-4-mini": 3, "phi-4": 4, "real window": 1, "real limit": 2}.get(member) or pick(2, 3, 5, 7)
+    real = member.startswith("real")  # the released models' window and limit, otherwise tiny
+    kv_heads = int(pick(1, 2) if shared < 4 and not real else 1)
+    heads = kv_heads * shared * (pick(1, 2, 3) if shared == 1 and not real else 1)
     size = int(pick(16, 32, 64, 96, 128) if heads <= 2 else pick(8, 16, 24, 32, 40, 48))
     hidden = heads * size
     partial = {"phi-4-mini": 0.75, "all at once": pick(0.25, 0.5, 0.75)}.get(member, 1.0)
-    long = member in ("mini-128k", "mini-3.5", "medium-128k", "phi-4-mini", "all at once")
-    limit = int(random.integers(20, 130)) if long else 1024
+    long = member in ("mini-128k", "mini-3.5", "medium-128k", "phi-4-mini", "all at once", "real limit")
+    limit = 4096 if real else int(random.integers(20, 130)) if long else 1024
     settings = dict(hidden_size=hidden, num_attention_heads=int(heads), num_key_value_heads=kv_heads, intermediate_size=int(random.integers(24, 200)),
-                    num_hidden_layers=int(pick(1, 2, 3)), max_position_embeddings=limit * int(pick(16, 32)) if long else 1024,
+                    num_hidden_layers=int(pick(1, 2, 3)), max_position_embeddings=limit * int(pick(16, 32)) if long else limit,
                     original_max_position_embeddings=limit, rms_norm_eps=float(pick(1e-5, 1e-6)), vocab_size=int(random.integers(tiny_tokenizer.ROWS, 700)),
                     sliding_window=262144 if long else None, partial_rotary_factor=partial, tie_word_embeddings=member == "phi-4-mini" or bool(random.integers(2)),
                     rope_theta=float(pick(10000.0, 50000.0, 250000.0) if member != "phi-4" else 250000.0), rope_scaling=None,
-                    storage=str(pick("bfloat16", "float16", "float32")), form=str(pick("published", "transformers 5")))
+                    new_tokens=16 if real else 200, storage=str(pick("bfloat16", "float16", "float32")), form=str(pick("published", "transformers 5")))
     if member in ("mini-4k", "medium-4k", "all at once"):
         settings["sliding_window"] = int(pick(1, 2, 5, 16, 31, 37, 48, 64, 65))
+    if member == "real window":
+        settings["sliding_window"] = 2047
     if long:
         half = int(size * partial) // 2
         settings["rope_scaling"] = {"type": str(pick("longrope", "su") if settings["form"] == "published" else "longrope"),
@@ -99,7 +101,7 @@ def decided(gaps):
     return next((step for step, gap in enumerate(gaps) if gap < DECIDED_GAP), len(gaps))
 
 
-def hold(command, folder, isa, prompts, expected):
+def hold(command, folder, isa, prompts, expected, new_tokens):
     """Worst relative error, equal and decided greedy steps, and what went wrong."""
     worst, equal, due, faults = 0.0, 0, 0, []
     logits_file, ids_file = os.path.join(folder, "logits.safetensors"), os.path.join(folder, "ids.txt")
@@ -129,7 +131,7 @@ def hold(command, folder, isa, prompts, expected):
                 faults.append(f"{where}: mean negative log-likelihood {told}, expected {loss}")
         if made is None:
             continue
-        code, out, error = philo(command, "run", folder, "--ids-file", ids_file, "--max-new-tokens", NEW_TOKENS, "--ignore-eos", *common)
+        code, out, error = philo(command, "run", folder, "--ids-file", ids_file, "--max-new-tokens", new_tokens, "--ignore-eos", *common)
         if code == 4 or (code == 2 and "isa" in error):
             return None, 0, 0, [error]
         if code:
@@ -167,7 +169,7 @@ def main():
         os.makedirs(folder, exist_ok=True)
         write(folder, settings, seed)
         model, prompts = reference.load(folder), edge_prompts(settings, random)
-        expected = [(reference.logits(model, ids), *(reference.greedy(model, ids, NEW_TOKENS, settings["max_position_embeddings"]) if continued else (None, None)))
+        expected = [(reference.logits(model, ids), *(reference.greedy(model, ids, settings["new_tokens"], settings["max_position_embeddings"]) if continued else (None, None)))
                     for ids, continued in prompts]
         asked = sum(len(made) for _, made, _ in expected if made)
         size, heads = settings["hidden_size"] // settings["num_attention_heads"], f"{settings['num_attention_heads']}/{settings['num_key_value_heads']}"
@@ -175,7 +177,7 @@ def main():
                 f"{settings['original_max_position_embeddings'] if settings['rope_scaling'] else '-':>5} {int(size * settings['partial_rotary_factor']):6} {settings['storage']:>8}")
         bad = False
         for isa in options.isa:
-            worst, equal, due, faults = hold(command, folder, isa, prompts, expected)
+            worst, equal, due, faults = hold(command, folder, isa, prompts, expected, settings["new_tokens"])
             if worst is None:
                 print(f"{said}  {isa:8} skipped: {faults[0].splitlines()[0][:100] if faults[0] else ''}", flush=True)
                 continue
