@@ -33,7 +33,8 @@ struct TokenizerSettings {
   std::optional<bool> add_bos, add_eos;      // override the post-processor
   std::optional<std::string> bos_token, eos_token, unk_token, pad_token;
   std::optional<std::string> chat_template;  // its default template
-  std::vector<AddedToken> added_tokens;      // "added_tokens_decoder"
+  std::vector<AddedToken> added_tokens;      // "added_tokens_decoder"; their flags win over those of tokenizer.json
+  std::vector<std::string> special_tokens;   // "additional_special_tokens": special where the vocabulary has them
 };
 
 class Tokenizer {
@@ -59,6 +60,8 @@ class Tokenizer {
   // Bytes that one token adds to a running text, before UTF-8 is checked: for streaming. Specials give their text.
   virtual std::string bytes(Token token) const = 0;
   virtual bool strips_leading_space() const = 0;  // the decoder removes one space at the start of a text
+  virtual std::string first_bytes(Token token) const { return bytes(token); }  // of the first token of a text (Metaspace decoders)
+  virtual bool is_byte(Token) const { return false; }  // a byte token of the byte fallback: a run of them is valid as a whole or not at all
 };
 
 // Reads tokenizer.json (required) and tokenizer_config.json (optional; nullptr or missing file = none) and also
@@ -68,6 +71,8 @@ std::unique_ptr<Tokenizer> read_tokenizer(const std::string& folder);
 std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view tokenizer_json, const std::string& file, TokenizerSettings settings);
 
 // Text from tokens one by one; never gives half a character. The whole text equals Tokenizer::decode of all tokens.
+// Held back: the open end of a character (at most 3 bytes), and a run of byte tokens for as long as it is valid UTF-8 and has not
+// ended, because a later byte that is not valid turns the whole run into U+FFFD, as in tokenizers.
 class TextStream {
  public:
   struct Options {
@@ -76,14 +81,21 @@ class TextStream {
   };
   TextStream(const Tokenizer& tokenizer, Options options);
   std::string push(Token token);  // the text that became complete, maybe ""
-  std::string finish();           // what was held back; bytes that never became a character give U+FFFD
+  std::string finish();           // what was held back; bytes that never became a character give U+FFFD. The stream starts anew.
 
  private:
+  void take_byte(char byte, std::string& out);
+  void end_bytes(std::string& out);
+  void take_text(std::string& out);
+
   const Tokenizer& tokenizer_;
   Options options_;
   std::string pending_;
-  bool at_start_ = true;
-  bool in_bytes_ = false;
+  size_t checked_ = 0;       // bytes of a run in pending_ that are whole characters
+  bool at_start_ = true;     // no token was taken yet
+  bool space_ahead_ = true;  // no text was given yet
+  bool in_bytes_ = false;    // in a run of byte tokens
+  bool run_broken_ = false;  // which is not valid UTF-8
 };
 
 }  // namespace philo
