@@ -6,7 +6,7 @@
 
 // X(table, condition): best first, scalar last.
 #if defined(__x86_64__)
-#define PHILO_KERNEL_TABLES(X) X(scalar, true)
+#define PHILO_KERNEL_TABLES(X) X(avx512, features.avx512) X(avx2, features.avx2) X(scalar, true)
 #else
 #define PHILO_KERNEL_TABLES(X) X(scalar, true)
 #endif

@@ -1,0 +1,36 @@
+// Writes the operations for the instruction set whose vector words were included before, and fills its table.
+
+// Loops over the parts of a tile must disappear, or its sums leave the registers.
+#if defined(__clang__)
+#define PHILO_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define PHILO_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#include "device/cpu/kernels/linear.h"
+#include "device/cpu/kernels/exponential.h"
+#include "device/cpu/kernels/elementwise.h"
+#include "device/cpu/kernels/attend.h"
+
+#define PHILO_TEXT_OF(name) #name
+#define PHILO_TEXT(name) PHILO_TEXT_OF(name)
+#define PHILO_TABLE_OF(name) kernels_##name
+#define PHILO_TABLE(name) PHILO_TABLE_OF(name)
+
+namespace philo {
+
+extern const Kernels PHILO_TABLE(PHILO_ISA);
+const Kernels PHILO_TABLE(PHILO_ISA) = {
+    .isa = PHILO_TEXT(PHILO_ISA),
+    .embed = {PHILO_ISA::embed<FloatFormat::F32>, PHILO_ISA::embed<FloatFormat::F16>, PHILO_ISA::embed<FloatFormat::BF16>},
+    .linear = {PHILO_ISA::linear<FloatFormat::F32>, PHILO_ISA::linear<FloatFormat::F16>, PHILO_ISA::linear<FloatFormat::BF16>},
+    .rms_norm = PHILO_ISA::rms_norm,
+    .rope = PHILO_ISA::rope,
+    .store_f16 = PHILO_ISA::store_f16,
+    .attend_f32 = PHILO_ISA::attend_f32,
+    .attend_f16 = PHILO_ISA::attend_f16,
+    .swiglu = PHILO_ISA::swiglu,
+    .add = PHILO_ISA::add_rows,
+};
+
+}  // namespace philo
