@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from text import MAKERS, ask, dialogue, held_out, render
+from text import dialogue, render
 
 TEXT_SEED, TEXT_BYTES = "held-out text", 48000
 CONTEXT, STRIDE, NEW_TOKENS = 2048, 1024, 100

@@ -6,10 +6,10 @@ questions only. `python3 tools/demo/text.py` prints a sample.
 import argparse
 import hashlib
 import random
-from itertools import combinations
 
 import stories
 import talk
+from explanations import *
 from tables import *
 
 HELD_OUT_SHARE = 40  # one key in so many is held out
