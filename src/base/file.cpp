@@ -181,6 +181,13 @@ OutputFile::OutputFile(const std::string& path) : state_(std::make_unique<State>
   const auto process = static_cast<unsigned long>(::getpid());
 #endif
   state_->path = path;
+  std::error_code unknown;
+  const auto status = fs::status(to_path(path), unknown);
+  if (fs::is_character_file(status) || fs::is_fifo(status) || fs::is_socket(status)) {
+    state_->stream = open_stream(path, "wb");  // a device or pipe is written to, not replaced
+    if (state_->stream == nullptr) throw state_->failed("open", errno);
+    return;
+  }
   state_->temporary = path + ".partial-" + std::to_string(process) + "-" + std::to_string(counter++);
   state_->stream = open_stream(state_->temporary, "wbx");
   if (state_->stream == nullptr) throw state_->failed("create", errno);
@@ -208,6 +215,7 @@ void OutputFile::commit() {
 #endif
   state_->stream = nullptr;
   if (std::fclose(stream) != 0) throw state_->failed("write", errno);
+  if (state_->temporary.empty()) return;
   std::error_code error;
   fs::rename(to_path(state_->temporary), to_path(state_->path), error);
   if (error) throw Error(ErrorCode::Failed, state_->path + ": can't rename the finished file: " + error.message());

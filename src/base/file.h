@@ -36,7 +36,8 @@ class MappedFile {
 // Also reads pipes and devices such as /dev/stdin.
 std::string read_text_file(const std::string& path, size_t most_bytes = size_t{1} << 30);
 
-// A file that appears under its name only when commit() has succeeded; otherwise it is removed. Throws ErrorCode::Resource
+// A file that appears under its name only when commit() has succeeded; otherwise it is removed. Devices and pipes are
+// written to directly. Throws ErrorCode::Resource
 // where the disk is full and ErrorCode::Failed for other write errors.
 class OutputFile {
  public:
