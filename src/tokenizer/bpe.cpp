@@ -130,10 +130,13 @@ bool Bpe::may_join(Token left, Token right) const {
   return false;
 }
 
-const Bpe::Merge* Bpe::merge_of(Token left, Token right) const {
+void Bpe::guard(Token token) { guarded_.insert(token); }
+
+const Bpe::Merge* Bpe::merge_of(Token left, Token right, bool guarded) const {
   const uint64_t pair = pair_of(left, right);
   for (size_t slot = hash_of(pair) & (merges_.size() - 1); merges_[slot].pair != no_pair; slot = (slot + 1) & (merges_.size() - 1)) {
-    if (merges_[slot].pair == pair) return &merges_[slot];
+    if (merges_[slot].pair != pair) continue;
+    return guarded && guarded_.contains(merged_[merges_[slot].rank]) ? nullptr : &merges_[slot];
   }
   return nullptr;
 }
@@ -165,10 +168,10 @@ void Bpe::add_symbols(std::string_view word, std::vector<Scratch::Symbol>& symbo
   }
 }
 
-void Bpe::encode(std::string_view word, Scratch& scratch, std::vector<Token>& out) const {
+void Bpe::encode(std::string_view word, bool guarded, Scratch& scratch, std::vector<Token>& out) const {
   if (word.empty()) return;
   if (ignore_merges_) {
-    if (const auto whole = vocabulary_.find(word)) {
+    if (const auto whole = vocabulary_.find(word); whole && !(guarded && guarded_.contains(*whole))) {
       out.push_back(*whole);
       return;
     }
@@ -180,14 +183,14 @@ void Bpe::encode(std::string_view word, Scratch& scratch, std::vector<Token>& ou
   if (symbols.size() >= long_word) {
     for (size_t i = 1; i < symbols.size(); ++i) {
       if (may_join(symbols[i - 1].token, symbols[i].token)) continue;
-      merge_run(scratch, begin, i, out);
+      merge_run(guarded, scratch, begin, i, out);
       begin = i;
     }
   }
-  merge_run(scratch, begin, symbols.size(), out);
+  merge_run(guarded, scratch, begin, symbols.size(), out);
 }
 
-void Bpe::merge_run(Scratch& scratch, size_t begin, size_t end, std::vector<Token>& out) const {
+void Bpe::merge_run(bool guarded, Scratch& scratch, size_t begin, size_t end, std::vector<Token>& out) const {
   auto& symbols = scratch.symbols;
   auto& queue = scratch.queue;
   constexpr Token gone = -1;
@@ -197,12 +200,12 @@ void Bpe::merge_run(Scratch& scratch, size_t begin, size_t end, std::vector<Toke
     symbols[i].left = i == begin ? -1 : static_cast<int32_t>(i) - 1;
     symbols[i].right = i + 1 == end ? -1 : static_cast<int32_t>(i) + 1;
     if (i + 1 == end) break;
-    if (const Merge* merge = merge_of(symbols[i].token, symbols[i + 1].token)) queue.push_back(entry(*merge, i));
+    if (const Merge* merge = merge_of(symbols[i].token, symbols[i + 1].token, guarded)) queue.push_back(entry(*merge, i));
   }
   std::make_heap(queue.begin(), queue.end(), std::greater<>());
   const auto push = [&](int32_t left, int32_t right) {
     if (left < 0 || right < 0) return;
-    const Merge* merge = merge_of(symbols[static_cast<size_t>(left)].token, symbols[static_cast<size_t>(right)].token);
+    const Merge* merge = merge_of(symbols[static_cast<size_t>(left)].token, symbols[static_cast<size_t>(right)].token, guarded);
     if (merge == nullptr) return;
     queue.push_back(entry(*merge, static_cast<size_t>(left)));
     std::push_heap(queue.begin(), queue.end(), std::greater<>());
@@ -215,7 +218,7 @@ void Bpe::merge_run(Scratch& scratch, size_t begin, size_t end, std::vector<Toke
     auto& left = symbols[static_cast<size_t>(at)];
     if (left.token == gone || left.right < 0) continue;
     auto& right = symbols[static_cast<size_t>(left.right)];
-    const Merge* merge = merge_of(left.token, right.token);
+    const Merge* merge = merge_of(left.token, right.token, guarded);
     if (merge == nullptr || merge->rank != best >> 32) continue;  // the pair that was queued is no more
     left.token = merged_[merge->rank];
     right.token = gone;

@@ -79,6 +79,11 @@ CharacterSet word_set() {
   return runs_where([](const Run& run) { return run.word; });
 }
 
+CharacterSet bracketed_word_set() {
+  const CharacterSet others = union_of(complement_of(word_set()), {{0xB2, 0xB3}, {0xB9, 0xB9}, {0xBC, 0xBE}});
+  return complement_of(others);
+}
+
 CharacterSet union_of(const CharacterSet& a, const CharacterSet& b) {
   CharacterSet all = a;
   all.insert(all.end(), b.begin(), b.end());

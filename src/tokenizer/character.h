@@ -19,7 +19,8 @@ bool is_word(char32_t code_point);         // what \w means for an added token's
 // "L", "Lu", …: a general category or a group of them; nullopt for other names.
 std::optional<CharacterSet> category_set(std::string_view name);
 CharacterSet white_space_set();
-CharacterSet word_set();  // what \w matches in a pattern
+CharacterSet word_set();           // what \w matches in a pattern
+CharacterSet bracketed_word_set();  // and what [\w] does: without the superscripts and fractions of Latin-1
 
 CharacterSet union_of(const CharacterSet& a, const CharacterSet& b);
 CharacterSet complement_of(const CharacterSet& set);

@@ -174,6 +174,7 @@ class FileTokenizer final : public Tokenizer {
     size_ = vocabulary_.size();
     for (const AddedToken& token : added_) {
       size_ = std::max(size_, token.id + 1);
+      bpe_.guard(token.id);
       if (!token.normalized) {
         finder_.add(token.text, token);
         continue;
@@ -237,7 +238,7 @@ class FileTokenizer final : public Tokenizer {
         pre_tokenizer_.apply(plain, part.begin == 0 && piece.begin == 0, words);
         size_t begin = 0;
         for (const size_t end : words.ends) {
-          bpe_.encode(std::string_view(words.text).substr(begin, end - begin), scratch, out);
+          bpe_.encode(std::string_view(words.text).substr(begin, end - begin), !ranges.empty(), scratch, out);
           begin = end;
         }
       }

@@ -173,7 +173,7 @@ class Reader {
       case '[': return set_node(bracket(fold), fold);
       case '.': return set_node(complement_of({{'\n', '\n'}}), false);
       case '\\': {
-        const std::optional<CharacterSet> known = named_set();
+        const std::optional<CharacterSet> known = named_set(false);
         if (known) {
           if (fold) throw wrong("classes in (?i:…) are not supported");
           return set_node(*known, false);
@@ -215,15 +215,15 @@ class Reader {
   }
 
   // After a backslash: \s and its kind, or nothing.
-  std::optional<CharacterSet> named_set() {
+  std::optional<CharacterSet> named_set(bool bracketed) {
     if (ended()) throw wrong("it ends after a backslash");
     switch (source_[at_]) {
       case 's': ++at_; return white_space_set();
       case 'S': ++at_; return complement_of(white_space_set());
       case 'd': ++at_; return category_set("Nd");
       case 'D': ++at_; return complement_of(*category_set("Nd"));
-      case 'w': ++at_; return word_set();
-      case 'W': ++at_; return complement_of(word_set());
+      case 'w': ++at_; return bracketed ? bracketed_word_set() : word_set();
+      case 'W': ++at_; return complement_of(bracketed ? bracketed_word_set() : word_set());
       case 'p': case 'P': break;
       default: return {};
     }
@@ -297,7 +297,7 @@ class Reader {
       }
       char32_t low = next();
       if (low == '\\') {
-        if (const std::optional<CharacterSet> known = named_set()) {
+        if (const std::optional<CharacterSet> known = named_set(true)) {
           if (fold) throw wrong("classes in (?i:…) are not supported");
           if (source_.substr(at_).starts_with("-") && !source_.substr(at_).starts_with("-]")) {
             throw wrong("a range can't start with a class");
