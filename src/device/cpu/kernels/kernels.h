@@ -55,6 +55,9 @@ struct Kernels {
   void (*attend_f16)(const AttendTask& task);
   void (*swiglu)(const float* gate, const float* up, size_t width, float* out);
   void (*add)(const float* a, const float* b, size_t width, float* out);
+  // Multiplies and adds in independent chains, as fast as the processor can: the peak that kernels are held against. Returns the
+  // number of floating-point operations and writes 16 sums.
+  size_t (*multiply_adds)(size_t rounds, float* out);
 };
 
 // The widest blocks that any table keeps: of weights widened to float32, and of unfinished sums.

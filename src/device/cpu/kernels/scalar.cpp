@@ -72,9 +72,9 @@ void attend(const AttendTask& task) {
     float scores[key_block_tokens];
     float maximum = task.maximum[row];
     for (size_t key = first; key < last; ++key) {
-      float dot = 0;
-      for (size_t i = 0; i < size; ++i) dot += task.queries[row][i] * stored<format>(task.keys, key * size + i);
-      scores[key] = dot * task.scale;
+      double dot = 0;
+      for (size_t i = 0; i < size; ++i) dot += double{task.queries[row][i]} * double{stored<format>(task.keys, key * size + i)};
+      scores[key] = static_cast<float>(dot) * task.scale;
       maximum = std::max(maximum, scores[key]);
     }
     const float correction = std::exp(task.maximum[row] - maximum);
@@ -99,6 +99,14 @@ void add(const float* a, const float* b, size_t width, float* out) {
   for (size_t i = 0; i < width; ++i) out[i] = a[i] + b[i];
 }
 
+size_t multiply_adds(size_t rounds, float* out) {
+  float sums[16] = {};
+  for (size_t round = 0; round < rounds; ++round)
+    for (float& sum : sums) sum = sum * 0.5f + 1.0f;
+  std::copy(sums, sums + 16, out);
+  return rounds * 16 * 2;
+}
+
 }  // namespace
 
 extern const Kernels kernels_scalar;
@@ -113,6 +121,7 @@ const Kernels kernels_scalar = {
     .attend_f16 = attend<FloatFormat::F16>,
     .swiglu = swiglu,
     .add = add,
+    .multiply_adds = multiply_adds,
 };
 
 }  // namespace philo

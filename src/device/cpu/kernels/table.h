@@ -31,6 +31,7 @@ const Kernels PHILO_TABLE(PHILO_ISA) = {
     .attend_f16 = PHILO_ISA::attend_f16,
     .swiglu = PHILO_ISA::swiglu,
     .add = PHILO_ISA::add_rows,
+    .multiply_adds = PHILO_ISA::multiply_adds,
 };
 
 }  // namespace philo
