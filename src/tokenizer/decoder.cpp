@@ -47,6 +47,7 @@ void Decoder::add(const JsonObject& object, int& stage) {
     const auto text = pattern ? pattern->text("String") : std::nullopt;
     const auto content = object.text("content");
     if (!text || text->empty() || !content) throw object.wrong("pattern", "expected {\"String\": …}, not empty, and a content");
+    if (replacements_.size() == 2 || content->size() > 16) throw object.wrong("content", "more than two Replaces, or by more than 16 bytes, are not supported");
     replacements_.emplace_back(*text, *content);
   } else if (type == "ByteFallback") {
     advance(0, 1);

@@ -2,6 +2,13 @@
 #include "tokenizer/normalizer.h"
 
 namespace philo {
+namespace {
+
+Error too_long() {
+  return Error(ErrorCode::Input, "the tokenizer's normalizer makes a text more than 16 times longer; the tokenizer.json is damaged");
+}
+
+}  // namespace
 
 Normalizer::Normalizer(const Json* json, const std::string& file) {
   if (json != nullptr) add(*json, file, 0);
@@ -16,7 +23,10 @@ void Normalizer::add(const Json& json, const std::string& file, int depth) {
     if (depth > 4) throw object.wrong("normalizers", "nests too deep");
     for (const Json& element : *list) add(element, file, depth + 1);
   } else if (type == "Prepend") {
-    steps_.push_back({{}, object.text("prepend").value_or("")});
+    const auto text = object.text("prepend");
+    if (!text) throw object.wrong("prepend", "is missing");
+    if (text->size() > 256) throw object.wrong("prepend", "is longer than 256 bytes");
+    steps_.push_back({{}, *text});
   } else if (type == "Replace") {
     const auto pattern = object.object("pattern");
     if (!pattern || !object.has("content")) throw object.wrong("pattern", "Replace needs a pattern and a content");
@@ -34,8 +44,10 @@ void Normalizer::add(const Json& json, const std::string& file, int depth) {
 
 void Normalizer::apply(std::string& text, std::vector<MarkedText::Range>& contents) const {
   std::vector<Pattern::Match> matches;
+  const size_t most_bytes = 16 * text.size() + 65536;
   for (const Step& step : steps_) {
     if (text.empty()) return;
+    if (text.size() > most_bytes) throw too_long();
     if (!step.pattern) {
       text.insert(0, step.text);
       for (auto& range : contents) range = {range.begin + step.text.size(), range.end + step.text.size()};
@@ -48,6 +60,7 @@ void Normalizer::apply(std::string& text, std::vector<MarkedText::Range>& conten
     size_t opening = 0, closing = 0;  // the next borders of `contents` to be moved
     for (const auto& match : matches) {
       const size_t start = out.size();
+      if (out.size() > most_bytes) throw too_long();
       if (match.matched) {
         out += step.text;
       } else {

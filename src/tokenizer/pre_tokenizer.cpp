@@ -53,6 +53,7 @@ bool PreTokenizer::byte_level() const {
 
 void PreTokenizer::add(const Json& json, const std::string& file, int depth) {
   const JsonObject object(json, file, "pre_tokenizer");
+  if (steps_.size() >= 4) throw object.wrong("pretokenizers", "has more than 4 steps");
   const std::string type = object.text("type").value_or("");
   if (type == "Sequence") {
     const Json* list = object.find("pretokenizers");
