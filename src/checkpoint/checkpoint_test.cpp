@@ -1,0 +1,214 @@
+// Opening folders: the tiny models of the tests, and every way in which a folder can be unusable, by name.
+#include "checkpoint/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#ifndef _WIN32
+#include <unistd.h>
+#endif
+
+#include "base/error.h"
+#include "base/temporary_folder.h"
+
+namespace philo {
+namespace {
+
+const std::string models = PHILO_SOURCE_DIR "/tests/data/models";
+
+TEST(Checkpoint, OpensTheTinyModels) {
+  for (const std::string& name : folder_entries(models)) {
+    SCOPED_TRACE(name);
+    const Checkpoint checkpoint = open_checkpoint(join_path(models, name));
+    EXPECT_EQ(checkpoint.kind, "Hugging Face folder");
+    EXPECT_EQ(checkpoint.architecture, "Phi3ForCausalLM");
+    EXPECT_EQ(checkpoint.config.vocabulary, 320);
+    EXPECT_NE(checkpoint.weights->find("model.embed_tokens.weight"), nullptr);
+    ASSERT_NE(checkpoint.chat_template, nullptr);
+    EXPECT_TRUE(checkpoint.notes.empty()) << checkpoint.notes[0];
+    ASSERT_EQ(checkpoint.stop_tokens.size(), 3u);
+    EXPECT_EQ(checkpoint.stop_tokens[0].id, 303);
+    EXPECT_EQ(checkpoint.stop_tokens[1].id, 304);
+    EXPECT_EQ(checkpoint.stop_tokens[1].source, "generation_config.json");
+    EXPECT_EQ(checkpoint.stop_tokens[2].id, 306);
+    EXPECT_EQ(checkpoint.stop_tokens[2].source, "generation_config.json, the tokenizer's <|end|>");
+  }
+  EXPECT_EQ(file_name(open_checkpoint(join_path(models, "form-sharded")).weights_file), "model.safetensors.index.json");
+}
+
+class CheckpointFolder : public testing::Test {
+ protected:
+  // A copy of a good model, to be spoiled.
+  void SetUp() override {
+    for (const char* name : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"}) {
+      folder_.write(name, read_text_file(join_path(models, "form-float32/" + std::string(name))));
+    }
+  }
+  void remove(const char* name) { std::filesystem::remove_all(folder_.path(name)); }
+  void change(const char* name, const Json& patch) {
+    Json json = read_json_file(folder_.path(name));
+    json.merge_patch(patch);
+    folder_.write(name, json.dump());
+  }
+  Checkpoint open() const { return open_checkpoint(folder_.path()); }
+  TemporaryFolder folder_;
+};
+
+std::string refusal(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Input) << error.message();
+    return error.message();
+  }
+  ADD_FAILURE() << "accepted";
+  return "";
+}
+
+std::string refusal(const std::string& path) {
+  return refusal([&] { open_checkpoint(path); });
+}
+
+TEST_F(CheckpointFolder, ReadsGenerationDefaults) {
+  change("generation_config.json", {{"do_sample", true}, {"temperature", 0.7}, {"top_p", 0.9}, {"top_k", 40}, {"min_p", 0.05}, {"repetition_penalty", 1.1}, {"max_new_tokens", 64}, {"later", {1}}});
+  const GenerationDefaults defaults = open().defaults;
+  EXPECT_EQ(defaults.do_sample, true);
+  EXPECT_EQ(defaults.temperature, 0.7);
+  EXPECT_EQ(defaults.top_p, 0.9);
+  EXPECT_EQ(defaults.top_k, 40);
+  EXPECT_EQ(defaults.min_p, 0.05);
+  EXPECT_EQ(defaults.repetition_penalty, 1.1);
+  EXPECT_EQ(defaults.max_new_tokens, 64);
+  remove("generation_config.json");
+  const Checkpoint checkpoint = open();
+  EXPECT_FALSE(checkpoint.defaults.temperature.has_value());
+  ASSERT_EQ(checkpoint.stop_tokens.size(), 2u);  // config.json's and <|end|>
+  EXPECT_EQ(checkpoint.stop_tokens[1].source, "the tokenizer's <|end|>");
+}
+
+TEST_F(CheckpointFolder, ATemplateThatCannotBeUsedIsANote) {
+  change("tokenizer_config.json", {{"chat_template", "{% for %}"}});
+  const Checkpoint checkpoint = open();
+  EXPECT_EQ(checkpoint.chat_template, nullptr);
+  ASSERT_EQ(checkpoint.notes.size(), 1u);
+  EXPECT_NE(checkpoint.notes[0].find("the chat template can't be used"), std::string::npos);
+  change("tokenizer_config.json", {{"chat_template", nullptr}});
+  EXPECT_EQ(open().chat_template, nullptr);
+  EXPECT_TRUE(open().notes.empty());
+}
+
+TEST_F(CheckpointFolder, TheTokenizerAloneNeedsNoWeights) {
+  for (const char* name : {"config.json", "model.safetensors", "generation_config.json"}) remove(name);
+  const TextParts parts = open_tokenizer(folder_.path());
+  EXPECT_EQ(parts.tokenizer->size(), 308);
+  EXPECT_NE(parts.chat_template, nullptr);
+  remove("tokenizer.json");
+  EXPECT_NE(refusal([&] { open_tokenizer(folder_.path()); }).find("tokenizer.json"), std::string::npos);
+}
+
+struct BadFolder {
+  const char* name;
+  std::function<void(CheckpointFolder&)> spoil;
+  const char* file;
+  const char* cause;
+};
+
+TEST_F(CheckpointFolder, RefusesDamagedFiles) {
+  const auto patch = [&](const char* file, Json json) { return [this, file, json](CheckpointFolder&) { change(file, json); }; };
+  const auto write = [&](const char* file, std::string text) { return [this, file, text](CheckpointFolder&) { folder_.write(file, text); }; };
+  const auto become_folder = [&](const char* file) {
+    return [this, file](CheckpointFolder&) {
+      remove(file);
+      folder_.make_folder(file);
+    };
+  };
+  const std::string weights = read_text_file(folder_.path("model.safetensors"));
+  const std::vector<BadFolder> all = {
+      {"no config", [&](CheckpointFolder&) { remove("config.json"); }, "", "has no config.json"},
+      {"no weights", [&](CheckpointFolder&) { remove("model.safetensors"); }, "", "has no weights"},
+      {"no tokenizer", [&](CheckpointFolder&) { remove("tokenizer.json"); }, "tokenizer.json", ""},
+      {"config is empty", write("config.json", ""), "config.json", "not valid JSON"},
+      {"config is cut off", write("config.json", "{\"model_type\":"), "config.json", "not valid JSON"},
+      {"config is a list", write("config.json", "[]"), "config.json", "JSON object"},
+      {"config nests absurdly", write("config.json", std::string(1'000'000, '[')), "config.json", "nests deeper"},
+      {"config is huge", write("config.json", std::string((16 << 20) + 1, ' ')), "config.json", "longer than the limit"},
+      {"config is a folder", become_folder("config.json"), "config.json", "it is a folder"},
+      {"config is of another model", patch("config.json", {{"model_type", "llama"}}), "config.json", "Llama"},
+      {"config has another width", patch("config.json", {{"intermediate_size", 64}}), "model.safetensors", "but config.json asks for"},
+      {"config has more layers", patch("config.json", {{"num_hidden_layers", 9}}), "model.safetensors", "is missing"},
+      {"config has an absurd size", patch("config.json", {{"vocab_size", 1e15}}), "config.json", "\"vocab_size\""},
+      {"config has another vocabulary", patch("config.json", {{"vocab_size", 300}}), "model.safetensors", "tensor \"model.embed_tokens.weight\" has the shape"},
+      {"config is quantized", patch("config.json", {{"quantization_config", {{"quant_method", "gptq"}}}}), "config.json", "quantized (\"gptq\")"},
+      {"config's eos is text", patch("config.json", {{"eos_token_id", "x"}}), "config.json", "\"eos_token_id\""},
+      {"generation is cut off", write("generation_config.json", "{"), "generation_config.json", "not valid JSON"},
+      {"generation is a folder", become_folder("generation_config.json"), "generation_config.json", "it is a folder"},
+      {"generation has a text number", patch("generation_config.json", {{"temperature", "warm"}}), "generation_config.json", "\"temperature\""},
+      {"generation's eos is text", patch("generation_config.json", {{"eos_token_id", {"x"}}}), "generation_config.json", "\"eos_token_id\""},
+      {"weights are empty", write("model.safetensors", ""), "model.safetensors", "too short"},
+      {"weights are cut off", write("model.safetensors", weights.substr(0, weights.size() / 2)), "model.safetensors", "the file ends within"},
+      {"weights are a pointer", write("model.safetensors", "version https://git-lfs.github.com/spec/v1\n"), "model.safetensors", "git lfs pull"},
+      {"weights are a folder", become_folder("model.safetensors"), "", "has no weights"},
+      {"tokenizer is cut off", write("tokenizer.json", "{"), "tokenizer.json", ""},
+      {"tokenizer is a folder", become_folder("tokenizer.json"), "tokenizer.json", ""},
+  };
+  for (const BadFolder& bad : all) {
+    SCOPED_TRACE(bad.name);
+    for (const std::string& entry : folder_entries(folder_.path())) remove(entry.c_str());
+    SetUp();
+    bad.spoil(*this);
+    const std::string message = refusal(folder_.path());
+    EXPECT_TRUE(message.starts_with(folder_.path())) << message;
+    EXPECT_NE(message.find(bad.file), std::string::npos) << message;
+    EXPECT_NE(message.find(bad.cause), std::string::npos) << message;
+  }
+}
+
+TEST_F(CheckpointFolder, RefusesFilesWithoutPermission) {
+#ifdef _WIN32
+  GTEST_SKIP() << "POSIX permissions";
+#else
+  if (geteuid() == 0) GTEST_SKIP() << "root reads everything";
+  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
+    std::filesystem::permissions(folder_.path(name), std::filesystem::perms::none);
+    EXPECT_NE(refusal(folder_.path()).find(std::string(name) + ": can't open"), std::string::npos);
+    std::filesystem::permissions(folder_.path(name), std::filesystem::perms::owner_all);
+  }
+#endif
+}
+
+TEST(CheckpointKinds, RefusesWhatIsNotRead) {
+  const TemporaryFolder folder;
+  const auto with = [&](const std::string& name, std::initializer_list<const char*> files) {
+    folder.make_folder(name);
+    for (const char* file : files) folder.write(name + "/" + file, "{}");
+    return folder.path(name);
+  };
+  const std::vector<std::pair<std::string, const char*>> all = {
+      {folder.path("missing"), "there is no such file or folder"},
+      {with("empty", {}), "is an empty folder"},
+      {with("other", {"readme.txt"}), "has no config.json"},
+      {with("openvino", {"config.json", "openvino_model.xml", "openvino_model.bin", "tokenizer.json"}), "is an OpenVINO model"},
+      {with("onnx", {"config.json", "genai_config.json", "model.onnx"}), "is an ONNX model"},
+      {with("onnx-only", {"phi.onnx"}), "is an ONNX model"},
+      {with("gguf", {"phi-3-q4.gguf"}), "is a GGUF model"},
+      {with("adapter", {"adapter_config.json"}), "adapter (LoRA)"},
+      {with("diffusion", {"model_index.json"}), "diffusion pipeline"},
+      {with("cache", {"refs", "snapshots"}), "\"snapshots\""},
+      {folder.write("phi.gguf", "GGUF...."), "is a GGUF model"},
+      {folder.write("renamed.bin", "GGUF\3\0\0\0"), "is a GGUF model"},
+      {folder.write("phi.onnx", ""), "is an ONNX model"},
+      {folder.write("model.xml", "<net/>"), "is an OpenVINO model"},
+      {folder.write("model.safetensors", ""), "give the folder that it lies in"},
+      {folder.write("config.json", "{}"), "give the folder that it lies in"},
+      {folder.write("notes.txt", "hello"), "is a file; expected a Hugging Face folder"},
+  };
+  for (const auto& [path, cause] : all) {
+    const std::string message = refusal(path);
+    EXPECT_TRUE(message.starts_with(path)) << message;
+    EXPECT_NE(message.find(cause), std::string::npos) << message;
+  }
+}
+
+}  // namespace
+}  // namespace philo
