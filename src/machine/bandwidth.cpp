@@ -42,8 +42,9 @@ uint64_t sum(const uint64_t* values, size_t count) {
 
 double measure(int threads) {
   const auto count = static_cast<size_t>(threads);
-  // Twice the last cache, whose other users may leave all of it to us; a quarter of what is free at most.
-  const size_t wanted = std::clamp<size_t>(2 * cpu().l3_bytes, size_t{256} << 20, size_t{1} << 29);
+  // Twice the last cache, whose other users may leave all of it to us; at most a quarter of what is free, and no more than a running
+  // model's peak memory bears (weights, keys and values, and 500 MB).
+  const size_t wanted = std::clamp<size_t>(2 * cpu().l3_bytes, size_t{256} << 20, size_t{384} << 20);
   const size_t bytes = std::min(wanted, memory_status().available_bytes / 4) / count / page * page;  // of one thread
   if (bytes == 0) return 0;
   const std::unique_ptr<uint64_t, Free> buffer(
