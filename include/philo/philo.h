@@ -1,20 +1,23 @@
 /* philo's C interface: language models of the Phi-3 class on the machine in front of you.
  *
  * Conventions
- * - Every function that can fail returns a philo_status and takes an optional `philo_error **error` (NULL: the caller only wants the
- *   status). On failure *error is a new object that the caller frees; on success it is NULL. Out parameters are set on success only.
- *   No C++ exception leaves the library.
- * - Text is UTF-8. Text going in is zero-terminated where only `const char *` is given; paths are UTF-8 on every system.
- * - Text coming out (`char **`) is zero-terminated and freed with philo_text_free; token lists are freed with philo_tokens_free.
- *   Reports are one JSON object as text.
- * - Options are pairs of text with the names of the command line, without the dashes: {"max-new-tokens", "100"}. A name that may
- *   repeat ("stop") is given several times. Flags take "true" or "false". philo_options_describe lists what each call knows. Unknown
- *   names and values out of range give PHILO_USAGE; an option without effect in its combination is reported through on_note.
+ * - Every function that can fail returns a philo_status and takes an optional `philo_error **error` (NULL: the caller
+ * only wants the status). On failure *error is a new object that the caller frees; on success it is NULL. Out
+ * parameters are set on success only. No C++ exception leaves the library.
+ * - Text is UTF-8. Text going in is zero-terminated where only `const char *` is given; paths are UTF-8 on every
+ * system.
+ * - Text coming out (`char **`) is zero-terminated and freed with philo_text_free; token lists are freed with
+ * philo_tokens_free. Reports are one JSON object as text.
+ * - Options are pairs of text with the names of the command line, without the dashes: {"max-new-tokens", "100"}. A name
+ * that may repeat ("stop") is given several times. Flags take "true" or "false". philo_options_describe lists what each
+ * call knows. Unknown names and values out of range give PHILO_USAGE; an option without effect in its combination is
+ * reported through on_note.
  * - Handles may be freed in any order: a conversation keeps what it needs of its model.
  * - The library does not print, does not end the process and does not read environment variables.
  *
  * Threads: different handles may be used from different threads. Calls on one handle must not overlap, except that
- * philo_conversation_stop may be called at any time. Conversations of one model take turns: a call waits while another one computes.
+ * philo_conversation_stop may be called at any time. Conversations of one model take turns: a call waits while another
+ * one computes.
  */
 #ifndef PHILO_PHILO_H
 #define PHILO_PHILO_H
@@ -60,137 +63,154 @@ typedef struct philo_conversation philo_conversation;
 typedef struct philo_tokenizer philo_tokenizer;
 
 typedef struct philo_option {
-  const char *name;
-  const char *value;
+  const char* name;
+  const char* value;
 } philo_option;
 
-/* All members may be zero except `size`. Callbacks run on the thread that made the call and must not throw or longjmp. */
+/* All members may be zero except `size`. Callbacks run on the thread that made the call and must not throw or longjmp.
+ */
 typedef struct philo_callbacks {
   size_t size; /* sizeof(philo_callbacks) */
-  void *user;  /* handed to each callback */
-  /* Each piece of an answer's text that became complete (maybe of 0 bytes) and the token that completed it. Zero-terminated. */
-  int (*on_text)(void *user, const char *text, size_t bytes, philo_token token);
+  void* user;  /* handed to each callback */
+  /* Each piece of an answer's text that became complete (maybe of 0 bytes) and the token that completed it.
+   * Zero-terminated. */
+  int (*on_text)(void* user, const char* text, size_t bytes, philo_token token);
   /* `done` of `total` bytes or tokens; total 0 where it is not known. */
-  int (*on_progress)(void *user, const char *what, uint64_t done, uint64_t total);
+  int (*on_progress)(void* user, const char* what, uint64_t done, uint64_t total);
   /* One sentence that people should see: an option without effect, turns that were dropped. */
-  void (*on_note)(void *user, const char *note);
+  void (*on_note)(void* user, const char* note);
 } philo_callbacks;
 
 /* ---- errors and memory ---- */
 
-PHILO_API philo_status philo_error_status(const philo_error *error);  /* PHILO_OK for NULL */
-PHILO_API const char *philo_error_message(const philo_error *error);  /* lives as long as the error; "" for NULL */
-PHILO_API void philo_error_free(philo_error *error);
-PHILO_API void philo_text_free(char *text);
-PHILO_API void philo_tokens_free(philo_token *tokens);
+PHILO_API philo_status philo_error_status(const philo_error* error); /* PHILO_OK for NULL */
+PHILO_API const char* philo_error_message(const philo_error* error); /* lives as long as the error; "" for NULL */
+PHILO_API void philo_error_free(philo_error* error);
+PHILO_API void philo_text_free(char* text);
+PHILO_API void philo_tokens_free(philo_token* tokens);
 
 /* ---- the library, its options and the machine ---- */
 
-PHILO_API const char *philo_version(void); /* "0.1.0" */
+PHILO_API const char* philo_version(void); /* "0.1.0" */
 
-/* What the options of a group are: {"options": [{"name", "type", "value", "help", "default", "repeats", "choices", "range"}]}. Groups:
- * "load" (philo_model_open), "conversation" (philo_conversation_new), "generate" (philo_conversation_answer and _continue),
- * "score" (philo_score_*), "inspect" (philo_inspect). */
-PHILO_API philo_status philo_options_describe(const char *group, char **json, philo_error **error);
+/* What the options of a group are: {"options": [{"name", "type", "value", "help", "default", "repeats", "choices",
+ * "range"}]}. Groups: "load" (philo_model_open), "conversation" (philo_conversation_new), "generate"
+ * (philo_conversation_answer and _continue), "score" (philo_score_*), "inspect" (philo_inspect). */
+PHILO_API philo_status philo_options_describe(const char* group, char** json, philo_error** error);
 
 /* Checks names and values as the calls of the group would, without doing anything. */
-PHILO_API philo_status philo_options_check(const char *group, const philo_option *options, size_t option_count, philo_error **error);
+PHILO_API philo_status philo_options_check(const char* group, const philo_option* options, size_t option_count,
+                                           philo_error** error);
 
 /* {"devices": [{"name", "usable", "description", "reason"}], "machine": {"cpu", "cores", "features", "memory_bytes",
  * "available_memory_bytes"}} */
-PHILO_API philo_status philo_devices(char **json, philo_error **error);
+PHILO_API philo_status philo_devices(char** json, philo_error** error);
 
-/* What is in a model and what memory it takes, without loading it: {"path", "kind", "architecture", "config", "tensors", "formats",
- * "memory", "tokenizer", "stop_tokens", "defaults", "notes"} and, with the option plan, "plan" as text. */
-PHILO_API philo_status philo_inspect(const char *path, const philo_option *options, size_t option_count, char **json,
-                                     philo_error **error);
+/* What is in a model and what memory it takes, without loading it: {"path", "kind", "architecture", "config",
+ * "tensors", "formats", "memory", "tokenizer", "stop_tokens", "defaults", "notes"} and, with the option plan, "plan" as
+ * text. */
+PHILO_API philo_status philo_inspect(const char* path, const philo_option* options, size_t option_count, char** json,
+                                     philo_error** error);
 
 /* ---- tokenizer ---- */
 
-PHILO_API philo_status philo_tokenizer_open(const char *path, philo_tokenizer **tokenizer, philo_error **error);
-PHILO_API philo_status philo_tokenizer_of(const philo_model *model, philo_tokenizer **tokenizer, philo_error **error);
-PHILO_API void philo_tokenizer_free(philo_tokenizer *tokenizer);
+PHILO_API philo_status philo_tokenizer_open(const char* path, philo_tokenizer** tokenizer, philo_error** error);
+PHILO_API philo_status philo_tokenizer_of(const philo_model* model, philo_tokenizer** tokenizer, philo_error** error);
+PHILO_API void philo_tokenizer_free(philo_tokenizer* tokenizer);
 
 /* Text to tokens, with the special tokens that the tokenizer's files ask for (`special` nonzero) or without. */
-PHILO_API philo_status philo_tokenizer_encode(const philo_tokenizer *tokenizer, const char *text, size_t bytes, int special,
-                                              philo_token **tokens, size_t *token_count, philo_error **error);
+PHILO_API philo_status philo_tokenizer_encode(const philo_tokenizer* tokenizer, const char* text, size_t bytes,
+                                              int special, philo_token** tokens, size_t* token_count,
+                                              philo_error** error);
 
-/* A chat, a JSON list of {"role", "content"}, to tokens. Message contents can't write control tokens, unless `parse_special` is
- * nonzero, which treats them as Hugging Face does. */
-PHILO_API philo_status philo_tokenizer_encode_chat(const philo_tokenizer *tokenizer, const char *messages_json,
-                                                   int add_generation_prompt, int parse_special, philo_token **tokens,
-                                                   size_t *token_count, philo_error **error);
+/* A chat, a JSON list of {"role", "content"}, to tokens. Message contents can't write control tokens, unless
+ * `parse_special` is nonzero, which treats them as Hugging Face does. */
+PHILO_API philo_status philo_tokenizer_encode_chat(const philo_tokenizer* tokenizer, const char* messages_json,
+                                                   int add_generation_prompt, int parse_special, philo_token** tokens,
+                                                   size_t* token_count, philo_error** error);
 
 /* Tokens to text; special tokens give their text or, with `skip_special`, nothing. *bytes may be NULL. */
-PHILO_API philo_status philo_tokenizer_decode(const philo_tokenizer *tokenizer, const philo_token *tokens, size_t token_count,
-                                              int skip_special, char **text, size_t *bytes, philo_error **error);
+PHILO_API philo_status philo_tokenizer_decode(const philo_tokenizer* tokenizer, const philo_token* tokens,
+                                              size_t token_count, int skip_special, char** text, size_t* bytes,
+                                              philo_error** error);
 
 /* The vocabulary's own spelling of a token; "" where there is none. */
-PHILO_API philo_status philo_tokenizer_piece(const philo_tokenizer *tokenizer, philo_token token, char **piece, philo_error **error);
+PHILO_API philo_status philo_tokenizer_piece(const philo_tokenizer* tokenizer, philo_token token, char** piece,
+                                             philo_error** error);
 
 /* ---- model ---- */
 
 /* Opens a checkpoint and compiles it for a device. Options: group "load". */
-PHILO_API philo_status philo_model_open(const char *path, const philo_option *options, size_t option_count,
-                                        const philo_callbacks *callbacks, philo_model **model, philo_error **error);
-PHILO_API void philo_model_free(philo_model *model);
+PHILO_API philo_status philo_model_open(const char* path, const philo_option* options, size_t option_count,
+                                        const philo_callbacks* callbacks, philo_model** model, philo_error** error);
+PHILO_API void philo_model_free(philo_model* model);
 
-/* {"path", "kind", "architecture", "device", "isa", "threads", "weight_format", "kv_format", "context", "chat", "weight_bytes",
- * "load_ms", "notes"} */
-PHILO_API philo_status philo_model_report(const philo_model *model, char **json, philo_error **error);
+/* {"path", "kind", "architecture", "device", "isa", "threads", "weight_format", "kv_format", "context", "chat",
+ * "weight_bytes", "load_ms", "notes"} */
+PHILO_API philo_status philo_model_report(const philo_model* model, char** json, philo_error** error);
 
 /* ---- conversation ---- */
 
 /* Options: group "conversation". */
-PHILO_API philo_status philo_conversation_new(philo_model *model, const philo_option *options, size_t option_count,
-                                              const philo_callbacks *callbacks, philo_conversation **conversation,
-                                              philo_error **error);
-PHILO_API void philo_conversation_free(philo_conversation *conversation);
+PHILO_API philo_status philo_conversation_new(philo_model* model, const philo_option* options, size_t option_count,
+                                              const philo_callbacks* callbacks, philo_conversation** conversation,
+                                              philo_error** error);
+PHILO_API void philo_conversation_free(philo_conversation* conversation);
 
-/* As a chat. The system message is replaced; "" removes it. Roles are "user", "assistant", … as the model's template knows them. */
-PHILO_API philo_status philo_conversation_set_system(philo_conversation *conversation, const char *text, philo_error **error);
-PHILO_API philo_status philo_conversation_add(philo_conversation *conversation, const char *role, const char *content,
-                                              philo_error **error);
-PHILO_API philo_status philo_conversation_remove_last(philo_conversation *conversation, philo_error **error);
-PHILO_API philo_status philo_conversation_clear(philo_conversation *conversation, philo_error **error); /* the system message stays */
-PHILO_API philo_status philo_conversation_messages(const philo_conversation *conversation, char **json, philo_error **error);
+/* As a chat. The system message is replaced; "" removes it. Roles are "user", "assistant", … as the model's template
+ * knows them. */
+PHILO_API philo_status philo_conversation_set_system(philo_conversation* conversation, const char* text,
+                                                     philo_error** error);
+PHILO_API philo_status philo_conversation_add(philo_conversation* conversation, const char* role, const char* content,
+                                              philo_error** error);
+PHILO_API philo_status philo_conversation_remove_last(philo_conversation* conversation, philo_error** error);
+PHILO_API philo_status philo_conversation_clear(philo_conversation* conversation,
+                                                philo_error** error); /* the system message stays */
+PHILO_API philo_status philo_conversation_messages(const philo_conversation* conversation, char** json,
+                                                   philo_error** error);
 
-/* The tokens that philo_conversation_answer would start from. Where the context is too small the oldest turns are forgotten. */
-PHILO_API philo_status philo_conversation_prompt(philo_conversation *conversation, const philo_callbacks *callbacks,
-                                                 philo_token **tokens, size_t *token_count, philo_error **error);
+/* The tokens that philo_conversation_answer would start from. Where the context is too small the oldest turns are
+ * forgotten. */
+PHILO_API philo_status philo_conversation_prompt(philo_conversation* conversation, const philo_callbacks* callbacks,
+                                                 philo_token** tokens, size_t* token_count, philo_error** error);
 
-/* Answers the messages and adds the answer to them. Options: group "generate". The report: {"text", "ids", "prompt_ids",
- * "finish_reason", "stop", "device", "weight_format", "timings", "notes"}, "seed" where it sampled and "logprobs" where they were asked
- * for. An answer that was stopped is a result too, with the finish_reason "stopped"; when it was stopped before its first token, no
- * message is added. */
-PHILO_API philo_status philo_conversation_answer(philo_conversation *conversation, const philo_option *options, size_t option_count,
-                                                 const philo_callbacks *callbacks, char **json, philo_error **error);
+/* Answers the messages and adds the answer to them. Options: group "generate". The report: {"text", "ids",
+ * "prompt_ids", "finish_reason", "stop", "device", "weight_format", "timings", "notes"}, "seed" where it sampled and
+ * "logprobs" where they were asked for. An answer that was stopped is a result too, with the finish_reason "stopped";
+ * when it was stopped before its first token, no message is added. */
+PHILO_API philo_status philo_conversation_answer(philo_conversation* conversation, const philo_option* options,
+                                                 size_t option_count, const philo_callbacks* callbacks, char** json,
+                                                 philo_error** error);
 
 /* As plain tokens: replaces them, keeping what is computed of the common prefix. */
-PHILO_API philo_status philo_conversation_assign(philo_conversation *conversation, const philo_token *tokens, size_t token_count,
-                                                 philo_error **error);
-PHILO_API philo_status philo_conversation_tokens(const philo_conversation *conversation, philo_token **tokens, size_t *token_count,
-                                                 philo_error **error);
+PHILO_API philo_status philo_conversation_assign(philo_conversation* conversation, const philo_token* tokens,
+                                                 size_t token_count, philo_error** error);
+PHILO_API philo_status philo_conversation_tokens(const philo_conversation* conversation, philo_token** tokens,
+                                                 size_t* token_count, philo_error** error);
 
-/* Continues the tokens; the messages of a chat stay as they are. Options and report as for philo_conversation_answer. */
-PHILO_API philo_status philo_conversation_continue(philo_conversation *conversation, const philo_option *options, size_t option_count,
-                                                   const philo_callbacks *callbacks, char **json, philo_error **error);
+/* Continues the tokens; the messages of a chat stay as they are. Options and report as for philo_conversation_answer.
+ */
+PHILO_API philo_status philo_conversation_continue(philo_conversation* conversation, const philo_option* options,
+                                                   size_t option_count, const philo_callbacks* callbacks, char** json,
+                                                   philo_error** error);
 
 /* Ends the answer that is being made after its current token. May be called from another thread or a signal handler. */
-PHILO_API void philo_conversation_stop(philo_conversation *conversation);
+PHILO_API void philo_conversation_stop(philo_conversation* conversation);
 
 /* {"tokens", "context", "cache_bytes", "messages"} */
-PHILO_API philo_status philo_conversation_report(const philo_conversation *conversation, char **json, philo_error **error);
+PHILO_API philo_status philo_conversation_report(const philo_conversation* conversation, char** json,
+                                                 philo_error** error);
 
 /* ---- score ---- */
 
-/* Perplexity of tokens or of a text: {"tokens", "scored_tokens", "mean_negative_log_likelihood", "perplexity", "word_perplexity"}; the
- * last one for texts. Options: group "score". */
-PHILO_API philo_status philo_score_tokens(philo_model *model, const philo_token *tokens, size_t token_count,
-                                          const philo_option *options, size_t option_count, const philo_callbacks *callbacks,
-                                          char **json, philo_error **error);
-PHILO_API philo_status philo_score_text(philo_model *model, const char *text, size_t bytes, const philo_option *options,
-                                        size_t option_count, const philo_callbacks *callbacks, char **json, philo_error **error);
+/* Perplexity of tokens or of a text: {"tokens", "scored_tokens", "mean_negative_log_likelihood", "perplexity",
+ * "word_perplexity"}; the last one for texts. Options: group "score". */
+PHILO_API philo_status philo_score_tokens(philo_model* model, const philo_token* tokens, size_t token_count,
+                                          const philo_option* options, size_t option_count,
+                                          const philo_callbacks* callbacks, char** json, philo_error** error);
+PHILO_API philo_status philo_score_text(philo_model* model, const char* text, size_t bytes, const philo_option* options,
+                                        size_t option_count, const philo_callbacks* callbacks, char** json,
+                                        philo_error** error);
 
 #ifdef __cplusplus
 }

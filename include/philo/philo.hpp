@@ -41,7 +41,8 @@ class Options {
   std::vector<std::pair<std::string, std::string>> pairs_;
 };
 
-// All may be empty. Those that return bool stop the call by false. What they throw comes out of the call that they belong to.
+// All may be empty. Those that return bool stop the call by false. What they throw comes out of the call that they
+// belong to.
 struct Callbacks {
   std::function<bool(std::string_view text, philo_token token)> on_text;
   std::function<bool(std::string_view what, uint64_t done, uint64_t total)> on_progress;
@@ -179,7 +180,8 @@ inline std::string inspect(const std::string& path, const Options& options = {})
   });
 }
 inline std::string describe_options(const std::string& group) {
-  return detail::json_of([&](char** json, philo_error** error) { return philo_options_describe(group.c_str(), json, error); });
+  return detail::json_of(
+      [&](char** json, philo_error** error) { return philo_options_describe(group.c_str(), json, error); });
 }
 inline void check_options(const std::string& group, const Options& options) {
   const detail::OptionList list(options);
@@ -209,20 +211,23 @@ class Tokenizer {
   std::vector<philo_token> encode_chat(const std::string& messages_json, bool add_generation_prompt = true,
                                        bool parse_special = false) const {
     return detail::tokens_of([&](philo_token** tokens, size_t* count, philo_error** error) {
-      return philo_tokenizer_encode_chat(get(), messages_json.c_str(), add_generation_prompt, parse_special, tokens, count, error);
+      return philo_tokenizer_encode_chat(get(), messages_json.c_str(), add_generation_prompt, parse_special, tokens,
+                                         count, error);
     });
   }
   std::string decode(const std::vector<philo_token>& tokens, bool skip_special = false) const {
     char* text = nullptr;
     size_t bytes = 0;
     philo_error* error = nullptr;
-    const philo_status status = philo_tokenizer_decode(get(), tokens.data(), tokens.size(), skip_special, &text, &bytes, &error);
+    const philo_status status =
+        philo_tokenizer_decode(get(), tokens.data(), tokens.size(), skip_special, &text, &bytes, &error);
     detail::check(status, error);
     const std::unique_ptr<char, void (*)(char*)> owned(text, philo_text_free);
     return std::string(text, bytes);
   }
   std::string piece(philo_token token) const {
-    return detail::json_of([&](char** text, philo_error** error) { return philo_tokenizer_piece(get(), token, text, error); });
+    return detail::json_of(
+        [&](char** text, philo_error** error) { return philo_tokenizer_piece(get(), token, text, error); });
   }
   philo_tokenizer* get() const { return handle_.get(); }
 
@@ -253,11 +258,13 @@ class Model {
       return philo_score_text(get(), text.data(), text.size(), list.data(), list.size(), bridge.get(), json, error);
     });
   }
-  std::string score(const std::vector<philo_token>& tokens, const Options& options = {}, const Callbacks& callbacks = {}) {
+  std::string score(const std::vector<philo_token>& tokens, const Options& options = {},
+                    const Callbacks& callbacks = {}) {
     const detail::OptionList list(options);
     const detail::CallbackBridge bridge(callbacks);
     return detail::json_of(bridge, [&](char** json, philo_error** error) {
-      return philo_score_tokens(get(), tokens.data(), tokens.size(), list.data(), list.size(), bridge.get(), json, error);
+      return philo_score_tokens(get(), tokens.data(), tokens.size(), list.data(), list.size(), bridge.get(), json,
+                                error);
     });
   }
   philo_model* get() const { return handle_.get(); }
@@ -281,7 +288,8 @@ class Conversation {
     const detail::CallbackBridge bridge(callbacks);
     philo_conversation* handle = nullptr;
     philo_error* error = nullptr;
-    const philo_status status = philo_conversation_new(model.get(), list.data(), list.size(), bridge.get(), &handle, &error);
+    const philo_status status =
+        philo_conversation_new(model.get(), list.data(), list.size(), bridge.get(), &handle, &error);
     handle_.reset(handle);
     const std::unique_ptr<philo_error, void (*)(philo_error*)> owned(error, philo_error_free);
     bridge.rethrow();
@@ -301,7 +309,8 @@ class Conversation {
     call([&](philo_error** error) { return philo_conversation_clear(get(), error); });
   }
   std::string messages() const {
-    return detail::json_of([&](char** json, philo_error** error) { return philo_conversation_messages(get(), json, error); });
+    return detail::json_of(
+        [&](char** json, philo_error** error) { return philo_conversation_messages(get(), json, error); });
   }
   std::vector<philo_token> prompt(const Callbacks& callbacks = {}) {
     const detail::CallbackBridge bridge(callbacks);
@@ -336,7 +345,8 @@ class Conversation {
   }
   void stop() { philo_conversation_stop(get()); }  // from another thread or a signal handler
   std::string report() const {
-    return detail::json_of([&](char** json, philo_error** error) { return philo_conversation_report(get(), json, error); });
+    return detail::json_of(
+        [&](char** json, philo_error** error) { return philo_conversation_report(get(), json, error); });
   }
   philo_conversation* get() const { return handle_.get(); }
 

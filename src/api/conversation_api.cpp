@@ -20,8 +20,9 @@ double milliseconds_since(Clock::time_point start) {
 
 Chat& chat_of(philo_conversation& conversation) {
   if (!conversation.chat)
-    throw Error(ErrorCode::Input, conversation.model->checkpoint.path +
-                                      ": the model has no chat template; continue plain tokens instead (--raw on the command line)");
+    throw Error(ErrorCode::Input,
+                conversation.model->checkpoint.path +
+                    ": the model has no chat template; continue plain tokens instead (--raw on the command line)");
   return *conversation.chat;
 }
 
@@ -37,13 +38,17 @@ void note_large_context(const LoadedModel& model, size_t context, const Callback
   const size_t bytes = context * kv_bytes_per_token(model.checkpoint.config, model.kv_element_bytes);
   const size_t available = memory_status().available_bytes;
   if (available == 0 || bytes <= available) return;
-  const auto gigabytes = [](size_t count) { return std::to_string((count + 99999999) / 100000000 / 10) + "." +
-                                                   std::to_string((count + 99999999) / 100000000 % 10) + " GB"; };
+  const auto gigabytes = [](size_t count) {
+    return std::to_string((count + 99999999) / 100000000 / 10) + "." +
+           std::to_string((count + 99999999) / 100000000 % 10) + " GB";
+  };
   callbacks.note("a full context of " + std::to_string(context) + " tokens takes " + gigabytes(bytes) +
-                 " for keys and values, but " + gigabytes(available) + " of memory are free; --context sets a smaller one");
+                 " for keys and values, but " + gigabytes(available) +
+                 " of memory are free; --context sets a smaller one");
 }
 
-philo_conversation* new_conversation(const std::shared_ptr<LoadedModel>& model, const Options& options, const Callbacks& callbacks) {
+philo_conversation* new_conversation(const std::shared_ptr<LoadedModel>& model, const Options& options,
+                                     const Callbacks& callbacks) {
   const Checkpoint& checkpoint = model->checkpoint;
   const auto most = static_cast<int64_t>(model->network->traits().context);
   const auto context = static_cast<size_t>(options.integer("context").value_or(most));
@@ -55,13 +60,14 @@ philo_conversation* new_conversation(const std::shared_ptr<LoadedModel>& model, 
     chat_options.reserve_tokens = std::min<size_t>(512, context / 4);
     chat.emplace(checkpoint.tokenizer, checkpoint.chat_template, chat_options);
   }
-  auto conversation = std::unique_ptr<philo_conversation>(
-      new philo_conversation{model, Conversation(model->network, model->plan, checkpoint.tokenizer, context), std::move(chat)});
+  auto conversation = std::unique_ptr<philo_conversation>(new philo_conversation{
+      model, Conversation(model->network, model->plan, checkpoint.tokenizer, context), std::move(chat)});
   note_large_context(*model, context, callbacks);
   return conversation.release();
 }
 
-std::vector<Token> chat_prompt(philo_conversation& conversation, const Callbacks& callbacks, std::vector<std::string>* notes) {
+std::vector<Token> chat_prompt(philo_conversation& conversation, const Callbacks& callbacks,
+                               std::vector<std::string>* notes) {
   return chat_of(conversation).prompt(conversation.conversation.context(), [&](std::string_view note) {
     callbacks.note(note);
     if (notes != nullptr) notes->emplace_back(note);
@@ -87,7 +93,8 @@ using philo::guarded;
 using philo::required;
 
 philo_status philo_conversation_new(philo_model* model, const philo_option* options, size_t option_count,
-                                    const philo_callbacks* callbacks, philo_conversation** conversation, philo_error** error) {
+                                    const philo_callbacks* callbacks, philo_conversation** conversation,
+                                    philo_error** error) {
   return guarded(error, [&] {
     const auto& loaded = required(model, "model").loaded;
     required(conversation, "conversation");
@@ -105,7 +112,8 @@ philo_status philo_conversation_set_system(philo_conversation* conversation, con
   });
 }
 
-philo_status philo_conversation_add(philo_conversation* conversation, const char* role, const char* content, philo_error** error) {
+philo_status philo_conversation_add(philo_conversation* conversation, const char* role, const char* content,
+                                    philo_error** error) {
   return guarded(error, [&] {
     philo::chat_of(required(conversation, "conversation"))
         .add(philo::checked_text(role, "role"), philo::checked_text(content, "message"));
@@ -127,16 +135,17 @@ philo_status philo_conversation_messages(const philo_conversation* conversation,
   });
 }
 
-philo_status philo_conversation_prompt(philo_conversation* conversation, const philo_callbacks* callbacks, philo_token** tokens,
-                                       size_t* token_count, philo_error** error) {
+philo_status philo_conversation_prompt(philo_conversation* conversation, const philo_callbacks* callbacks,
+                                       philo_token** tokens, size_t* token_count, philo_error** error) {
   return guarded(error, [&] {
     philo_conversation& here = required(conversation, "conversation");
     philo::give_tokens(tokens, token_count, philo::chat_prompt(here, philo::Callbacks(callbacks), nullptr));
   });
 }
 
-philo_status philo_conversation_answer(philo_conversation* conversation, const philo_option* options, size_t option_count,
-                                       const philo_callbacks* callbacks, char** json, philo_error** error) {
+philo_status philo_conversation_answer(philo_conversation* conversation, const philo_option* options,
+                                       size_t option_count, const philo_callbacks* callbacks, char** json,
+                                       philo_error** error) {
   return guarded(error, [&] {
     const auto start = philo::Clock::now();
     philo_conversation& here = required(conversation, "conversation");
@@ -162,14 +171,16 @@ philo_status philo_conversation_assign(philo_conversation* conversation, const p
   });
 }
 
-philo_status philo_conversation_tokens(const philo_conversation* conversation, philo_token** tokens, size_t* token_count,
-                                       philo_error** error) {
-  return guarded(error,
-                 [&] { philo::give_tokens(tokens, token_count, required(conversation, "conversation").conversation.tokens()); });
+philo_status philo_conversation_tokens(const philo_conversation* conversation, philo_token** tokens,
+                                       size_t* token_count, philo_error** error) {
+  return guarded(error, [&] {
+    philo::give_tokens(tokens, token_count, required(conversation, "conversation").conversation.tokens());
+  });
 }
 
-philo_status philo_conversation_continue(philo_conversation* conversation, const philo_option* options, size_t option_count,
-                                         const philo_callbacks* callbacks, char** json, philo_error** error) {
+philo_status philo_conversation_continue(philo_conversation* conversation, const philo_option* options,
+                                         size_t option_count, const philo_callbacks* callbacks, char** json,
+                                         philo_error** error) {
   return guarded(error, [&] {
     const auto start = philo::Clock::now();
     philo_conversation& here = required(conversation, "conversation");

@@ -99,7 +99,8 @@ AnswerRequest read_request(const Options& options, const Checkpoint& checkpoint)
   request.measure_bandwidth = options.flag("measure-bandwidth");
   if (!generation.sampling.do_sample)
     if (std::string note = unused_by_greedy(options); !note.empty()) request.notes.push_back(std::move(note));
-  if (options.flag("no-speculation")) request.notes.emplace_back("--no-speculation: no effect, because this version does not speculate");
+  if (options.flag("no-speculation"))
+    request.notes.emplace_back("--no-speculation: no effect, because this version does not speculate");
   return request;
 }
 
@@ -118,7 +119,8 @@ OrderedJson answer_report(const LoadedModel& model, const AnswerRequest& request
   report["notes"] = model.notes;
   for (const std::string& note : request.notes) report["notes"].push_back(note);
   for (const std::string& note : answer.notes) report["notes"].push_back(note);
-  if (request.generation.top_logprobs > 0) report["logprobs"] = logprobs_report(*model.checkpoint.tokenizer, answer.choices);
+  if (request.generation.top_logprobs > 0)
+    report["logprobs"] = logprobs_report(*model.checkpoint.tokenizer, answer.choices);
   return report;
 }
 

@@ -103,7 +103,7 @@ class Callbacks {
 };
 
 char* new_text(std::string_view text);
-void give_text(char** out, const OrderedJson& json);                              // throws where `out` is null
+void give_text(char** out, const OrderedJson& json);                                // throws where `out` is null
 void give_tokens(philo_token** out, size_t* count, std::span<const Token> tokens);  // likewise
 
 }  // namespace philo

@@ -48,7 +48,8 @@ OrderedJson memory_report(const ModelConfig& config, const Plan& plan, const Opt
     }
   const std::string format = options.text("weight-format").value_or(stored_format(plan));
   if (options.has("weight-format")) weights = elements * (format == "fp32" ? 4 : 2);
-  const std::string kv_format = format == "fp32" && options.has("weight-format") ? "fp32" : options.text("kv-format").value_or("fp16");
+  const std::string kv_format =
+      format == "fp32" && options.has("weight-format") ? "fp32" : options.text("kv-format").value_or("fp16");
   const auto tokens = static_cast<size_t>(context);
   const size_t kv_bytes = tokens * kv_bytes_per_token(config, kv_format == "fp32" ? 4 : 2);
   const MemoryStatus machine = memory_status();
@@ -76,7 +77,8 @@ OrderedJson tokenizer_report(const Checkpoint& checkpoint) {
 OrderedJson inspect_report(const std::string& path, const Options& options) {
   const Checkpoint checkpoint = open_checkpoint(path);
   const Plan plan = plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file);
-  OrderedJson report = {{"path", checkpoint.path}, {"kind", checkpoint.kind}, {"architecture", checkpoint.architecture}};
+  OrderedJson report = {
+      {"path", checkpoint.path}, {"kind", checkpoint.kind}, {"architecture", checkpoint.architecture}};
   report["config"] = config_report(checkpoint.config);
   size_t parameters = 0;
   std::map<std::string, std::pair<size_t, size_t>> formats;  // tensors, bytes
@@ -86,7 +88,10 @@ OrderedJson inspect_report(const std::string& path, const Options& options) {
     auto& [count, bytes] = formats[std::string(dtype_name(tensor.dtype))];
     count += 1;
     bytes += tensor.bytes.size();
-    tensors.push_back({{"name", name}, {"format", dtype_name(tensor.dtype)}, {"shape", tensor.shape}, {"bytes", tensor.bytes.size()}});
+    tensors.push_back({{"name", name},
+                       {"format", dtype_name(tensor.dtype)},
+                       {"shape", tensor.shape},
+                       {"bytes", tensor.bytes.size()}});
   }
   report["parameters"] = parameters;
   report["tensors"] = std::move(tensors);
@@ -96,11 +101,15 @@ OrderedJson inspect_report(const std::string& path, const Options& options) {
   report["tokenizer"] = tokenizer_report(checkpoint);
   report["stop_tokens"] = OrderedJson::array();
   for (const StopToken& stop : checkpoint.stop_tokens)
-    report["stop_tokens"].push_back({{"id", stop.id}, {"text", checkpoint.tokenizer->piece(stop.id)}, {"source", stop.source}});
+    report["stop_tokens"].push_back(
+        {{"id", stop.id}, {"text", checkpoint.tokenizer->piece(stop.id)}, {"source", stop.source}});
   const GenerationDefaults& defaults = checkpoint.defaults;
-  report["defaults"] = {{"do_sample", or_null(defaults.do_sample)},       {"temperature", or_null(defaults.temperature)},
-                        {"top_k", or_null(defaults.top_k)},               {"top_p", or_null(defaults.top_p)},
-                        {"min_p", or_null(defaults.min_p)},               {"repetition_penalty", or_null(defaults.repetition_penalty)},
+  report["defaults"] = {{"do_sample", or_null(defaults.do_sample)},
+                        {"temperature", or_null(defaults.temperature)},
+                        {"top_k", or_null(defaults.top_k)},
+                        {"top_p", or_null(defaults.top_p)},
+                        {"min_p", or_null(defaults.min_p)},
+                        {"repetition_penalty", or_null(defaults.repetition_penalty)},
                         {"max_new_tokens", or_null(defaults.max_new_tokens)}};
   report["notes"] = checkpoint.notes;
   if (options.flag("plan")) report["plan"] = plan_text(plan);
@@ -110,7 +119,10 @@ OrderedJson inspect_report(const std::string& path, const Options& options) {
 OrderedJson devices_report() {
   OrderedJson devices = OrderedJson::array();
   for (const DeviceReport& device : list_devices())
-    devices.push_back({{"name", device.name}, {"usable", device.usable}, {"description", device.description}, {"reason", device.reason}});
+    devices.push_back({{"name", device.name},
+                       {"usable", device.usable},
+                       {"description", device.description},
+                       {"reason", device.reason}});
   const CpuDescription& processor = cpu();
   const MemoryStatus memory = memory_status();
   OrderedJson machine = {{"cpu", processor.name},
@@ -130,10 +142,12 @@ using philo::guarded;
 using philo::required;
 
 philo_status philo_options_describe(const char* group, char** json, philo_error** error) {
-  return guarded(error, [&] { philo::give_text(json, philo::describe_options(philo::option_group(&required(group, "group")))); });
+  return guarded(
+      error, [&] { philo::give_text(json, philo::describe_options(philo::option_group(&required(group, "group")))); });
 }
 
-philo_status philo_options_check(const char* group, const philo_option* options, size_t option_count, philo_error** error) {
+philo_status philo_options_check(const char* group, const philo_option* options, size_t option_count,
+                                 philo_error** error) {
   return guarded(error, [&] {
     philo::Options(philo::option_group(&required(group, "group")), philo::option_span(options, option_count));
   });
@@ -143,7 +157,8 @@ philo_status philo_devices(char** json, philo_error** error) {
   return guarded(error, [&] { philo::give_text(json, philo::devices_report()); });
 }
 
-philo_status philo_inspect(const char* path, const philo_option* options, size_t option_count, char** json, philo_error** error) {
+philo_status philo_inspect(const char* path, const philo_option* options, size_t option_count, char** json,
+                           philo_error** error) {
   return guarded(error, [&] {
     const philo::Options parsed(philo::OptionGroup::Inspect, philo::option_span(options, option_count));
     philo::give_text(json, philo::inspect_report(&required(path, "path"), parsed));

@@ -23,7 +23,8 @@ struct LoadNotes {
 void check_device_options(const std::string& device, const Options& options) {
   const bool openvino = device.starts_with("openvino:"), onnxruntime = device.starts_with("onnxruntime:");
   if (options.has("ov") && !openvino) throw usage_error("--ov is for openvino devices; the device is " + device);
-  if (options.has("ort") && !onnxruntime) throw usage_error("--ort is for onnxruntime devices; the device is " + device);
+  if (options.has("ort") && !onnxruntime)
+    throw usage_error("--ort is for onnxruntime devices; the device is " + device);
 }
 
 // Options that quantized weights would need: nothing here is quantized.
@@ -44,16 +45,21 @@ Formats settle_formats(const Options& options, LoadNotes& notes) {
   const auto weights = options.text("weight-format"), kv = options.text("kv-format");
   if (weights) formats.weights = *weights == "fp32" ? WeightFormat::Fp32 : WeightFormat::Fp16;
   formats.kv = kv == "fp32" || weights == "fp32" ? KvFormat::Fp32 : KvFormat::Fp16;
-  if (kv == "fp16" && weights == "fp32") notes.add("--kv-format fp16: no effect, because --weight-format fp32 implies fp32");
+  if (kv == "fp16" && weights == "fp32")
+    notes.add("--kv-format fp16: no effect, because --weight-format fp32 implies fp32");
   return formats;
 }
 
 std::string weight_format_name(WeightFormat format, const Plan& plan) {
   switch (format) {
-    case WeightFormat::AsStored: return stored_format(plan);
-    case WeightFormat::Fp32: return "fp32";
-    case WeightFormat::Fp16: return "fp16";
-    case WeightFormat::Bf16: return "bf16";
+    case WeightFormat::AsStored:
+      return stored_format(plan);
+    case WeightFormat::Fp32:
+      return "fp32";
+    case WeightFormat::Fp16:
+      return "fp16";
+    case WeightFormat::Bf16:
+      return "bf16";
   }
   return "";
 }
@@ -68,10 +74,14 @@ std::string stored_format(const Plan& plan) {
   for (const auto& [dtype, count] : bytes)
     if (count > bytes[most]) most = dtype;
   switch (most) {
-    case DType::F16: return "fp16";
-    case DType::BF16: return "bf16";
-    case DType::F32: return "fp32";
-    default: return std::string(dtype_name(most));
+    case DType::F16:
+      return "fp16";
+    case DType::BF16:
+      return "bf16";
+    case DType::F32:
+      return "fp32";
+    default:
+      return std::string(dtype_name(most));
   }
 }
 
@@ -116,8 +126,8 @@ std::shared_ptr<LoadedModel> load_model(const std::string& path, const Options& 
 
 }  // namespace philo
 
-philo_status philo_model_open(const char* path, const philo_option* options, size_t option_count, const philo_callbacks* callbacks,
-                              philo_model** model, philo_error** error) {
+philo_status philo_model_open(const char* path, const philo_option* options, size_t option_count,
+                              const philo_callbacks* callbacks, philo_model** model, philo_error** error) {
   return philo::guarded(error, [&] {
     philo::required(model, "model");
     const philo::Callbacks sinks(callbacks);

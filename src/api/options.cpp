@@ -48,7 +48,9 @@ std::string number_text(double value) {
 
 std::string range_text(const OptionSpec& spec) {
   const bool whole = spec.type == OptionType::Integer;
-  const auto bound = [&](double value) { return whole ? std::to_string(static_cast<int64_t>(value)) : number_text(value); };
+  const auto bound = [&](double value) {
+    return whole ? std::to_string(static_cast<int64_t>(value)) : number_text(value);
+  };
   std::string text = whole ? "a whole number" : "a number";
   text += spec.above_low ? " above " + bound(spec.low) : " from " + bound(spec.low);
   return text + (spec.above_low ? " and up to " : " to ") + bound(spec.high);
@@ -105,7 +107,8 @@ OrderedJson describe_options(OptionGroup group) {
   OrderedJson list = OrderedJson::array();
   for (const OptionSpec& spec : option_table()) {
     if (!in_group(spec, group)) continue;
-    OrderedJson entry = {{"name", spec.name}, {"type", type_names[static_cast<size_t>(spec.type)]}, {"value", spec.value}};
+    OrderedJson entry = {
+        {"name", spec.name}, {"type", type_names[static_cast<size_t>(spec.type)]}, {"value", spec.value}};
     entry["help"] = spec.help;
     entry["default"] = spec.fallback;
     entry["repeats"] = spec.repeats;
@@ -129,8 +132,8 @@ Options::Value Options::parsed(const OptionSpec& spec, std::string_view text) {
         throw wrong_value(spec, text, range_text(spec));
       break;
     case OptionType::Number:
-      if (!parse_number(text, value.number) || !std::isfinite(value.number) || value.number < spec.low || value.number > spec.high ||
-          (spec.above_low && value.number == spec.low))
+      if (!parse_number(text, value.number) || !std::isfinite(value.number) || value.number < spec.low ||
+          value.number > spec.high || (spec.above_low && value.number == spec.low))
         throw wrong_value(spec, text, range_text(spec));
       break;
     case OptionType::Text:
@@ -139,7 +142,8 @@ Options::Value Options::parsed(const OptionSpec& spec, std::string_view text) {
         throw usage_error("--" + std::string(spec.name) + ": byte " + std::to_string(bad) + " is not UTF-8");
       break;
     case OptionType::Choice:
-      if (contains(spec.refused, text)) throw usage_error("--" + std::string(spec.name) + " " + std::string(text) + ": " + std::string(spec.refusal));
+      if (contains(spec.refused, text))
+        throw usage_error("--" + std::string(spec.name) + " " + std::string(text) + ": " + std::string(spec.refusal));
       if (!contains(spec.choices, text)) throw wrong_value(spec, text, "one of " + listed(spec.choices));
       break;
   }
@@ -148,7 +152,8 @@ Options::Value Options::parsed(const OptionSpec& spec, std::string_view text) {
 
 Options::Options(OptionGroup group, std::span<const philo_option> given) {
   for (const philo_option& option : given) {
-    if (option.name == nullptr || option.value == nullptr) throw usage_error("an option's name and value must not be null");
+    if (option.name == nullptr || option.value == nullptr)
+      throw usage_error("an option's name and value must not be null");
     const std::string_view name = option.name;
     const OptionSpec* spec = nullptr;
     std::vector<std::string_view> known;
@@ -159,7 +164,8 @@ Options::Options(OptionGroup group, std::span<const philo_option> given) {
     }
     if (spec == nullptr) {
       const std::string_view nearest = nearest_name(name, known);
-      throw usage_error("no option " + shown(name) + " here" + (nearest.empty() ? "" : "; the nearest is " + shown(nearest)));
+      throw usage_error("no option " + shown(name) + " here" +
+                        (nearest.empty() ? "" : "; the nearest is " + shown(nearest)));
     }
     if (!spec->repeats && has(name)) throw usage_error("--" + std::string(name) + " is given twice");
     values_.push_back(parsed(*spec, option.value));

@@ -1,4 +1,5 @@
-// The options of every call in one table: the command line, C programs and reports read names, types, ranges and help from here.
+// The options of every call in one table: the command line, C programs and reports read names, types, ranges and help
+// from here.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +20,14 @@ enum class OptionGroup : uint8_t { Load = 1, Conversation = 2, Generate = 4, Sco
 enum class OptionType : uint8_t { Flag, Integer, Number, Text, Choice };
 
 struct OptionSpec {
-  std::string_view name;     // as on the command line, without dashes
-  uint8_t groups;            // bits of OptionGroup
+  std::string_view name;  // as on the command line, without dashes
+  uint8_t groups;         // bits of OptionGroup
   OptionType type;
-  std::string_view value;    // what help calls the value: "N", "TEXT"
-  std::string_view help;     // one sentence
-  std::string_view fallback = {}; // what holds without it, for people; may be empty
-  double low = 0, high = 0;  // of Integer and Number, both included
-  bool above_low = false;    // `low` itself is not allowed
+  std::string_view value;          // what help calls the value: "N", "TEXT"
+  std::string_view help;           // one sentence
+  std::string_view fallback = {};  // what holds without it, for people; may be empty
+  double low = 0, high = 0;        // of Integer and Number, both included
+  bool above_low = false;          // `low` itself is not allowed
   bool repeats = false;
   std::string_view choices = {};  // of Choice: "a|b"
   std::string_view refused = {};  // choices of other versions: "c|d"
@@ -34,13 +35,14 @@ struct OptionSpec {
 };
 
 std::span<const OptionSpec> option_table();
-OptionGroup option_group(std::string_view name);     // throws ErrorCode::Usage for a name that is none
-OrderedJson describe_options(OptionGroup group);     // as philo_options_describe documents
+OptionGroup option_group(std::string_view name);  // throws ErrorCode::Usage for a name that is none
+OrderedJson describe_options(OptionGroup group);  // as philo_options_describe documents
 
 // Option values that were checked against the table.
 class Options {
  public:
-  // Throws ErrorCode::Usage for unknown names (with the nearest known one), wrong values, and repeats of what does not repeat.
+  // Throws ErrorCode::Usage for unknown names (with the nearest known one), wrong values, and repeats of what does not
+  // repeat.
   Options(OptionGroup group, std::span<const philo_option> given);
 
   bool has(std::string_view name) const;

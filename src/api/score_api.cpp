@@ -13,8 +13,8 @@ namespace philo {
 namespace {
 
 bool is_space(char32_t c) {  // the characters that Python's str.split() takes as white space
-  return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+  return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
 size_t count_words(std::string_view text) {  // valid UTF-8
@@ -28,8 +28,8 @@ size_t count_words(std::string_view text) {  // valid UTF-8
   return words;
 }
 
-OrderedJson score_tokens(LoadedModel& model, std::span<const Token> tokens, const Options& options, const Callbacks& callbacks,
-                         std::optional<size_t> words) {
+OrderedJson score_tokens(LoadedModel& model, std::span<const Token> tokens, const Options& options,
+                         const Callbacks& callbacks, std::optional<size_t> words) {
   const size_t limit = model.network->traits().context;
   const auto vocabulary = static_cast<size_t>(model.checkpoint.config.vocabulary);
   ScoreOptions settings;
@@ -40,11 +40,14 @@ OrderedJson score_tokens(LoadedModel& model, std::span<const Token> tokens, cons
   const auto logits_path = options.text("logits");
   std::vector<float> logits;  // (tokens, vocabulary)
   if (logits_path && tokens.size() > context)
-    throw Error(ErrorCode::Input, "--logits is for texts within the context: there are " + std::to_string(tokens.size()) +
-                                      " tokens and the context holds " + std::to_string(context));
+    throw Error(ErrorCode::Input, "--logits is for texts within the context: there are " +
+                                      std::to_string(tokens.size()) + " tokens and the context holds " +
+                                      std::to_string(context));
   if (logits_path) {
     logits.reserve(tokens.size() * vocabulary);
-    settings.on_logits = [&](size_t, std::span<const float> row) { logits.insert(logits.end(), row.begin(), row.end()); };
+    settings.on_logits = [&](size_t, std::span<const float> row) {
+      logits.insert(logits.end(), row.begin(), row.end());
+    };
   }
   const std::lock_guard lock(model.computing);
   const Score result = score(*model.network, model.checkpoint.config, tokens, settings);
@@ -61,7 +64,8 @@ OrderedJson score_tokens(LoadedModel& model, std::span<const Token> tokens, cons
                         {"mean_negative_log_likelihood", result.mean_negative_log_likelihood},
                         {"perplexity", result.perplexity}};
   const double total = result.mean_negative_log_likelihood * static_cast<double>(result.scored_tokens);
-  report["word_perplexity"] = words && *words > 0 ? OrderedJson(std::exp(total / static_cast<double>(*words))) : OrderedJson(nullptr);
+  report["word_perplexity"] =
+      words && *words > 0 ? OrderedJson(std::exp(total / static_cast<double>(*words))) : OrderedJson(nullptr);
   return report;
 }
 
@@ -72,8 +76,9 @@ OrderedJson score_tokens(LoadedModel& model, std::span<const Token> tokens, cons
 using philo::guarded;
 using philo::required;
 
-philo_status philo_score_tokens(philo_model* model, const philo_token* tokens, size_t token_count, const philo_option* options,
-                                size_t option_count, const philo_callbacks* callbacks, char** json, philo_error** error) {
+philo_status philo_score_tokens(philo_model* model, const philo_token* tokens, size_t token_count,
+                                const philo_option* options, size_t option_count, const philo_callbacks* callbacks,
+                                char** json, philo_error** error) {
   return guarded(error, [&] {
     philo::LoadedModel& loaded = *required(model, "model").loaded;
     const philo::Callbacks sinks(callbacks);
@@ -82,15 +87,16 @@ philo_status philo_score_tokens(philo_model* model, const philo_token* tokens, s
   });
 }
 
-philo_status philo_score_text(philo_model* model, const char* text, size_t bytes, const philo_option* options, size_t option_count,
-                              const philo_callbacks* callbacks, char** json, philo_error** error) {
+philo_status philo_score_text(philo_model* model, const char* text, size_t bytes, const philo_option* options,
+                              size_t option_count, const philo_callbacks* callbacks, char** json, philo_error** error) {
   return guarded(error, [&] {
     philo::LoadedModel& loaded = *required(model, "model").loaded;
     if (bytes != 0) required(text, "text");
     const std::string_view view = bytes != 0 ? std::string_view(text, bytes) : std::string_view();
     const philo::Callbacks sinks(callbacks);
     const philo::Options parsed(philo::OptionGroup::Score, philo::option_span(options, option_count));
-    const std::vector<philo::Token> tokens = loaded.checkpoint.tokenizer->encode(view, true);  // refuses what is not UTF-8
+    const std::vector<philo::Token> tokens =
+        loaded.checkpoint.tokenizer->encode(view, true);  // refuses what is not UTF-8
     philo::give_text(json, philo::score_tokens(loaded, tokens, parsed, sinks, philo::count_words(view)));
   });
 }

@@ -51,8 +51,9 @@ philo_status philo_tokenizer_encode(const philo_tokenizer* tokenizer, const char
   });
 }
 
-philo_status philo_tokenizer_encode_chat(const philo_tokenizer* tokenizer, const char* messages_json, int add_generation_prompt,
-                                         int parse_special, philo_token** tokens, size_t* token_count, philo_error** error) {
+philo_status philo_tokenizer_encode_chat(const philo_tokenizer* tokenizer, const char* messages_json,
+                                         int add_generation_prompt, int parse_special, philo_token** tokens,
+                                         size_t* token_count, philo_error** error) {
   return guarded(error, [&] {
     const philo::TextParts& parts = required(tokenizer, "tokenizer").parts;
     const philo::OrderedJson messages = parse_messages(messages_json);
@@ -75,7 +76,8 @@ philo_status philo_tokenizer_decode(const philo_tokenizer* tokenizer, const phil
   });
 }
 
-philo_status philo_tokenizer_piece(const philo_tokenizer* tokenizer, philo_token token, char** piece, philo_error** error) {
+philo_status philo_tokenizer_piece(const philo_tokenizer* tokenizer, philo_token token, char** piece,
+                                   philo_error** error) {
   return guarded(error, [&] {
     const philo::Tokenizer& coder = *required(tokenizer, "tokenizer").parts.tokenizer;
     required(piece, "piece");

@@ -684,6 +684,23 @@ def editing(r):
     return QA(q, f"Yes, the list contains {w}." if w in words else f"No, the list does not contain {w}.", "Yes" if w in words else "No", key=text + w)
 
 
+def recitation(r):
+    """A longer text to repeat word by word: dense practice in copying."""
+    count = r.randrange(5, 26)
+    kind = r.random()
+    if kind < 0.4:
+        words = [r.choice(NOUNS) for _ in range(count)]
+    elif kind < 0.7:
+        words = [r.choice([r.choice(NOUNS), r.choice(ADJECTIVES), r.choice(NAMES), str(r.randrange(100)), invented(r)]) for _ in range(count)]
+    else:
+        words = [simple_sentence(r) for _ in range(r.choice([1, 2, 2, 3]))]
+    text = (", " if kind < 0.15 else " ").join(words)
+    if held_out(text):
+        return recitation(r)
+    q = r.choice(["Repeat this: ", "Repeat after me: ", "Say this: ", "Please repeat: ", "Copy this text: ", "Write this again: ", "Repeat the following text: ", "Say exactly this: "])
+    return [("user", q + text), ("assistant", text)]
+
+
 # ---------------------------------------------------------------- reading
 
 def reading(r):

@@ -11,13 +11,16 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from model import LAYERS, Phi3, window_mask
-from text import dialogue, render
+from text import dialogue, recitation, render
 from tokenizer import ASSISTANT, END, END_OF_TEXT
 
 SEED = 7
 ROWS, PIECES, TOKENS = 8, 4, 384  # a step is ROWS rows in PIECES pieces
-STEPS, DECAY, WARMUP = 2800, 1200, 60  # linear decay to zero over the last DECAY steps
+# The learning rates' factor at these steps, straight lines between them; the last step ends the training.
+SCHEDULE = [(-1, 0.0), (59, 1.0), (787, 1.0), (868, 482 / 563), (1000, 482 / 563), (1106, 482 / 563 * 314 / 420), 
+            (1200, 482 / 563 * 314 / 420), (1254, 482 / 563 * 314 / 420 * 496 / 550), (1350, 482 / 563 * 314 / 420 * 496 / 550), (1950, 0.0)]
 MUON_RATE, ADAM_RATE, MOMENTUM = 0.02, 0.004, 0.95
+RECITE = [(1106, 0.1), (868, 0.25), (0, 0.0)]  # from this step on, this share of the rows are texts to repeat
 QUESTION_SHARE = 0.25  # of the tokens outside answers, this share is trained on; of answers all
 
 
@@ -35,21 +38,22 @@ def answer_mask(ids):
     return result
 
 
-def batch(tokenizer, seed, rows, training=True):
+def batch(tokenizer, seed, rows, training=True, recite=0.0):
     """(inputs, targets, trained-on mask, attention mask): whole dialogues from the start of each row, the last one cut."""
     r = random.Random(seed)
     ids, answers, documents = [], [], []
     for row in range(rows):
         line, part, document = [], [], []
+        copies = recite and r.random() < recite
         while len(line) <= TOKENS:
-            new = tokenizer.encode(render(dialogue(r, training))).ids
+            new = tokenizer.encode(render(recitation(r) if copies else dialogue(r, training))).ids
             document += [document[-1] + 1 if document else 0] * len(new)
             line += new
             part += answer_mask(new)
         if r.random() < 0.5:  # half of the rows see across dialogues, half do not
             document = [0] * len(document)
         ids.append(line[:TOKENS + 1])
-        answers.append([a or r.random() < QUESTION_SHARE for a in part[1:TOKENS + 1]] if training else part[1:TOKENS + 1])
+        answers.append([a or not copies and r.random() < QUESTION_SHARE for a in part[1:TOKENS + 1]] if training else part[1:TOKENS + 1])
         documents.append(document[:TOKENS])
     ids, answers, documents = torch.tensor(ids), torch.tensor(answers).bool(), torch.tensor(documents)
     mask = (documents[:, :, None] == documents[:, None]) & window_mask(TOKENS)
@@ -85,8 +89,11 @@ def adam(p, gradient, state, step, rate):
     p.addcdiv_(first / (1 - 0.9 ** step), (second / (1 - 0.95 ** step)).sqrt_().add_(1e-10), value=-rate)
 
 
-def rate_at(step, steps, decay):
-    return min(1.0, (step + 1) / WARMUP, (steps - step) / decay)
+def rate_at(step):
+    for (x, low), (y, high) in zip(SCHEDULE, SCHEDULE[1:]):
+        if step <= y:
+            return low + (high - low) * (step - x) / (y - x)
+    return 0.0
 
 
 @torch.no_grad()
@@ -147,10 +154,10 @@ def worker(rank, options, model, gradients, optimizer, first, seconds, work):
     phase, smooth = 0, None
     started = saved = time.time()
     for step in range(first, options.steps):
-        scale = rate_at(step, options.steps, options.decay)
+        scale = rate_at(step)
         losses = []
         for piece in work.claim(PIECES, phase):
-            inputs, targets, wanted, mask = batch(tokenizer, f"{SEED} {step} {piece}", ROWS // PIECES)
+            inputs, targets, wanted, mask = batch(tokenizer, f"{SEED} {step} {piece}", ROWS // PIECES, recite=next(share for start, share in RECITE if step >= start))
             loss = F.cross_entropy(model.lm_head(hidden_states(inputs, mask)[wanted]), targets[wanted])
             (loss / PIECES).backward()
             losses.append(loss.item())
@@ -209,8 +216,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("tokenizer", help="folder with tokenizer.json")
     parser.add_argument("checkpoint", help="file to save to and resume from")
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--decay", type=int, default=DECAY)
+    parser.add_argument("--steps", type=int, default=SCHEDULE[-1][0])
     parser.add_argument("--stop", type=int, help="stop (and save) after this step")
     parser.add_argument("--compile", action="store_true", help="fuse with torch.compile: a third faster, rounds differently")
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")

@@ -1,0 +1,92 @@
+#ifndef _WIN32
+#include <fcntl.h>
+#include <langinfo.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <clocale>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include <philo/philo.h>
+
+#include "terminal.h"
+
+namespace {
+
+std::atomic<bool> interrupt_seen{false};
+std::atomic<philo_conversation*> running{nullptr};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<philo_conversation*>::is_always_lock_free);
+
+extern "C" void handle_interrupt(int signal) {
+  if (interrupt_seen.exchange(true)) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+    return;
+  }
+  philo_conversation_stop(running.load());
+}
+
+int number_of(Stream stream) {
+  return stream == Stream::In ? STDIN_FILENO : stream == Stream::Out ? STDOUT_FILENO : STDERR_FILENO;
+}
+
+}  // namespace
+
+std::vector<std::string> start_program(int argc, char** argv) {
+  // Standard streams that are closed would be taken by the next files that are opened.
+  for (int stream = 0; stream <= 2; ++stream)
+    if (fcntl(stream, F_GETFD) == -1 && errno == EBADF) static_cast<void>(open("/dev/null", O_RDONLY));
+  std::signal(SIGPIPE, SIG_IGN);
+  if (std::setlocale(LC_CTYPE, "") == nullptr || std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+    std::setlocale(LC_CTYPE, "C.UTF-8");
+  return {argv + (argc > 0 ? 1 : 0), argv + argc};
+}
+
+bool is_terminal(Stream stream) { return isatty(number_of(stream)) == 1; }
+
+size_t terminal_columns() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+std::string executable_folder() {
+  std::error_code problem;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", problem);
+  return problem ? std::string() : path.parent_path().string();
+}
+
+std::string state_folder() {
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && state[0] == '/')
+    return std::string(state) + "/philo";
+  if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/')
+    return std::string(home) + "/.local/state/philo";
+  return "";
+}
+
+int write_output(const char* bytes, size_t count) {
+  while (count > 0) {
+    const ssize_t written = write(STDOUT_FILENO, bytes, count);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    bytes += written;
+    count -= static_cast<size_t>(written);
+  }
+  return 0;
+}
+
+void catch_interrupts() {
+  struct sigaction action{};
+  action.sa_handler = handle_interrupt;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+void stop_on_interrupt(philo_conversation* conversation) { running.store(conversation); }
+bool interrupted() { return interrupt_seen.load(); }
+void clear_interrupt() { interrupt_seen.store(false); }
+#endif
