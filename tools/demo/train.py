@@ -17,8 +17,9 @@ from tokenizer import ASSISTANT, END, END_OF_TEXT
 SEED = 7
 ROWS, PIECES, TOKENS = 8, 4, 384  # a step is ROWS rows in PIECES pieces
 # The learning rates' factor at these steps, straight lines between them; the last step ends the training.
-SCHEDULE = [(-1, 0.0), (59, 1.0), (787, 1.0), (868, 482 / 563), (1000, 482 / 563), (1106, 482 / 563 * 314 / 420), 
-            (1200, 482 / 563 * 314 / 420), (1254, 482 / 563 * 314 / 420 * 496 / 550), (1350, 482 / 563 * 314 / 420 * 496 / 550), (1950, 0.0)]
+SCHEDULE = [(-1, 0.0), (59, 1.0), (787, 1.0), (868, 482 / 563), (1000, 482 / 563), (1106, 482 / 563 * 314 / 420),
+            (1200, 482 / 563 * 314 / 420), (1254, 482 / 563 * 314 / 420 * 496 / 550),
+            (1350, 482 / 563 * 314 / 420 * 496 / 550), (1950, 0.0)]
 MUON_RATE, ADAM_RATE, MOMENTUM = 0.02, 0.004, 0.95
 RECITE = [(1106, 0.1), (868, 0.25), (0, 0.0)]  # from this step on, this share of the rows are texts to repeat
 QUESTION_SHARE = 0.25  # of the tokens outside answers, this share is trained on; of answers all
