@@ -30,14 +30,43 @@ struct Free {
   void operator()(uint64_t* buffer) const { ::operator delete(buffer, std::align_val_t{page}); }
 };
 
-// Eight independent sums, which compilers turn into vector additions; the loads bind, not the sums.
-uint64_t sum(const uint64_t* values, size_t count) {
-  uint64_t sums[8] = {};
-  for (size_t i = 0; i + 8 <= count; i += 8)
-    for (size_t j = 0; j < 8; ++j) sums[j] += values[i + j];
+// Eight independent sums of vectors of `Wide`. Wide loads matter: with 16 bytes at a time one core of a server reaches half of what it
+// does with 64.
+template <typename Wide>
+[[gnu::always_inline]] inline uint64_t sum_wide(const uint64_t* values, size_t count) {
+  constexpr size_t step = sizeof(Wide) / sizeof(uint64_t);
+  Wide sums[8] = {};
+  for (size_t i = 0; i + 8 * step <= count; i += 8 * step)
+    for (size_t j = 0; j < 8; ++j) sums[j] += *reinterpret_cast<const Wide*>(values + i + j * step);  // the buffer is aligned
   uint64_t total = 0;
-  for (const uint64_t value : sums) total += value;
+  for (const Wide& lanes : sums)
+    for (size_t lane = 0; lane < step; ++lane) total += lanes[lane];
   return total;
+}
+
+#if defined(__x86_64__)
+[[gnu::target("avx512f")]] uint64_t sum_512(const uint64_t* values, size_t count) {
+  typedef uint64_t Wide __attribute__((vector_size(64), may_alias));
+  return sum_wide<Wide>(values, count);
+}
+
+[[gnu::target("avx2")]] uint64_t sum_256(const uint64_t* values, size_t count) {
+  typedef uint64_t Wide __attribute__((vector_size(32), may_alias));
+  return sum_wide<Wide>(values, count);
+}
+#endif
+
+uint64_t sum_128(const uint64_t* values, size_t count) {
+  typedef uint64_t Wide __attribute__((vector_size(16), may_alias));
+  return sum_wide<Wide>(values, count);
+}
+
+uint64_t sum(const uint64_t* values, size_t count) {
+#if defined(__x86_64__)
+  if (cpu().features.avx512) return sum_512(values, count);
+  if (cpu().features.avx2) return sum_256(values, count);
+#endif
+  return sum_128(values, count);
 }
 
 double measure(int threads) {
