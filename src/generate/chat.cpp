@@ -1,7 +1,6 @@
-// Chats: what they forget when the context overflows, and how they become tokens.
 #include "generate/chat.h"
 
-#include <algorithm>
+#include "base/error.h"
 
 namespace philo {
 namespace {
@@ -11,33 +10,14 @@ bool has_role(const OrderedJson& message, std::string_view role) {
   return found != message.end() && found->is_string() && found->get_ref<const std::string&>() == role;
 }
 
-size_t system_messages(const OrderedJson& messages) {
-  size_t count = 0;
-  while (count < messages.size() && has_role(messages[count], "system")) ++count;
-  return count;
+OrderedJson make_message(std::string role, std::string content) {
+  OrderedJson message = OrderedJson::object();
+  message["role"] = std::move(role);
+  message["content"] = std::move(content);
+  return message;
 }
 
-// Where a shortened history may begin: at the user's turns after the first one, so that roles still take turns.
-std::vector<size_t> cuts_of(const OrderedJson& messages) {
-  std::vector<size_t> cuts;
-  for (size_t i = system_messages(messages) + 1; i < messages.size(); ++i)
-    if (has_role(messages[i], "user")) cuts.push_back(i);
-  return cuts;
-}
-
-OrderedJson without(const OrderedJson& messages, size_t first, size_t end) {
-  OrderedJson kept = OrderedJson::array();
-  for (size_t i = 0; i < messages.size(); ++i)
-    if (i < first || i >= end) kept.push_back(messages[i]);
-  return kept;
-}
-
-std::string said(const OrderedJson& message) {
-  const auto role = message.find("role"), content = message.find("content");
-  std::string text = role != message.end() && role->is_string() ? role->get<std::string>() : "message";
-  if (content != message.end() && content->is_string()) text += " " + shown(content->get_ref<const std::string&>(), 40);
-  return text;
-}
+std::string token_count(size_t tokens) { return std::to_string(tokens) + (tokens == 1 ? " token" : " tokens"); }
 
 }  // namespace
 
@@ -51,30 +31,37 @@ std::vector<Token> encode_chat(const Tokenizer& tokenizer, const ChatTemplate& c
   input.eos_token = settings.eos_token.value_or("");
   input.unk_token = settings.unk_token.value_or("");
   input.pad_token = settings.pad_token.value_or("");
-  const MarkedText text = chat_template.render(input);
-  // The template writes what the model wants at the start, so the post-processor adds nothing.
-  return literal_contents ? tokenizer.encode(text, false) : tokenizer.encode(text.text, false);
+  MarkedText text = chat_template.render(input);
+  if (!literal_contents) text.contents.clear();
+  return tokenizer.encode(text, false);  // the template writes BOS itself where there is one
 }
 
 Chat::Chat(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const ChatTemplate> chat_template, ChatOptions options)
-    : tokenizer_(std::move(tokenizer)), template_(std::move(chat_template)), options_(options) {}
+    : tokenizer_(std::move(tokenizer)), template_(std::move(chat_template)), options_(options) {
+  if (template_ == nullptr) {
+    throw Error(ErrorCode::Input,
+                "this model has no chat template, so it can't chat; give a plain text with --raw, or add a chat_template to its "
+                "tokenizer_config.json");
+  }
+}
 
 void Chat::set_system(std::string text) {
-  OrderedJson messages = OrderedJson::array();
-  if (!text.empty()) messages.push_back({{"role", "system"}, {"content", std::move(text)}});
-  for (size_t i = system_messages(messages_); i < messages_.size(); ++i) messages.push_back(std::move(messages_[i]));
-  messages_ = std::move(messages);
+  const bool there = !messages_.empty() && has_role(messages_[0], "system");
+  if (there) messages_.erase(messages_.begin());
+  if (!text.empty()) messages_.insert(messages_.begin(), make_message("system", std::move(text)));
 }
 
-void Chat::add(std::string role, std::string content) {
-  messages_.push_back({{"role", std::move(role)}, {"content", std::move(content)}});
-}
+void Chat::add(std::string role, std::string content) { messages_.push_back(make_message(std::move(role), std::move(content))); }
 
 void Chat::remove_last() {
   if (!messages_.empty()) messages_.erase(messages_.size() - 1);
 }
 
-void Chat::clear() { messages_ = without(messages_, system_messages(messages_), messages_.size()); }
+void Chat::clear() {
+  OrderedJson kept = OrderedJson::array();
+  if (!messages_.empty() && has_role(messages_[0], "system")) kept.push_back(messages_[0]);
+  messages_ = std::move(kept);
+}
 
 std::vector<Token> Chat::encode(const OrderedJson& messages) const {
   return encode_chat(*tokenizer_, *template_, messages, true, options_.literal_contents);
@@ -82,43 +69,38 @@ std::vector<Token> Chat::encode(const OrderedJson& messages) const {
 
 std::vector<Token> Chat::prompt(size_t context, const NoteSink& note) {
   std::vector<Token> tokens = encode(messages_);
-  const size_t whole = tokens.size();
-  const auto no_room = [&](size_t needed, const std::string& what) {
-    return Error(ErrorCode::Input, what + " takes " + std::to_string(needed) + " tokens, but the context holds " +
-                                       std::to_string(context) + ": shorten it or use a longer context");
-  };
+  const size_t before = tokens.size();
+  const auto fits = [&](size_t count) { return count < context && options_.reserve_tokens <= context - count; };
+  if (fits(before)) return tokens;
   if (options_.overflow == Overflow::Stop) {
-    if (whole > context) throw no_room(whole, "the conversation");
-    return tokens;
+    if (before < context) return tokens;
+    throw Error(ErrorCode::Input, "the conversation has " + token_count(before) + ", but the context holds " + std::to_string(context) +
+                                      "; start anew, give a larger --context, or let the oldest turns go");
   }
-  const size_t room = context - std::min(options_.reserve_tokens, context);
-  const std::vector<size_t> cuts = cuts_of(messages_);
-  if (whole > room && !cuts.empty()) {
-    // The first cut that leaves the rest short enough; the last cut where none does.
-    const size_t first = system_messages(messages_);
-    size_t low = 0, high = cuts.size() - 1;
-    while (low < high) {
-      const size_t middle = low + (high - low) / 2;
-      if (encode(without(messages_, first, cuts[middle])).size() <= room) {
-        high = middle;
-      } else {
-        low = middle + 1;
-      }
-    }
-    OrderedJson kept = without(messages_, first, cuts[low]);
+
+  // The oldest turn: what follows the system message, up to the next message of the user. The last message always stays.
+  OrderedJson kept = messages_;
+  const size_t first = !kept.empty() && has_role(kept[0], "system") ? 1 : 0;
+  size_t dropped = 0;
+  while (!fits(tokens.size()) && kept.size() > first + 1) {
+    do {
+      kept.erase(first);
+      ++dropped;
+    } while (kept.size() > first + 1 && !has_role(kept[first], "user"));
     tokens = encode(kept);
-    if (tokens.size() <= context) {
-      if (note) {
-        const size_t dropped = cuts[low] - first;
-        note("the conversation of " + std::to_string(whole) + " tokens outgrew the context of " + std::to_string(context) +
-             ": dropped the oldest " + std::to_string(dropped) + (dropped == 1 ? " message" : " messages") + ", from " +
-             said(messages_[first]) + " to " + said(messages_[cuts[low] - 1]) + "; " + std::to_string(tokens.size()) +
-             " tokens are left");
-      }
-      messages_ = std::move(kept);
+  }
+  if (tokens.size() >= context) {
+    throw Error(ErrorCode::Input, "the last message alone takes " + token_count(tokens.size()) + " with its template, but the context holds " +
+                                      std::to_string(context) + "; shorten it or give a larger --context");
+  }
+  if (dropped > 0) {
+    messages_ = std::move(kept);
+    if (note) {
+      note("the conversation had " + token_count(before) + ", more than the context of " + std::to_string(context) +
+           (options_.reserve_tokens > 0 ? " leaves beside the answer" : " holds") + ": the oldest " + std::to_string(dropped) +
+           (dropped == 1 ? " message was dropped, " : " messages were dropped, ") + token_count(tokens.size()) + " remain");
     }
   }
-  if (tokens.size() > context) throw no_room(tokens.size(), "the last message with what must stay before it");
   return tokens;
 }
 

@@ -13,7 +13,19 @@ template <FloatFormat format, int R, int C>
 PHILO_INLINE void add_products(const std::byte* weight, size_t row_bytes, const float* in, size_t in_stride, size_t depth,
                                Vec (&sums)[R][C]) {
   const size_t whole = depth / lanes * lanes;
-  for (size_t k = 0; k < whole; k += lanes) {
+  size_t k = 0;
+  if constexpr (C == 1 && format != FloatFormat::F32) {
+    for (; k + 2 * lanes <= whole; k += 2 * lanes) {
+      const Vec x = load(in + k), next_x = load(in + k + lanes);
+      PHILO_UNROLL for (int r = 0; r < R; ++r) {
+        const std::byte* const at = weight + static_cast<size_t>(r) * row_bytes + k * bytes_of<format>;
+        __builtin_prefetch(at + 1024);
+        sums[r][0] = fma(widen<format>(at), x, sums[r][0]);
+        sums[r][0] = fma(widen<format>(at + lanes * bytes_of<format>), next_x, sums[r][0]);
+      }
+    }
+  }
+  for (; k < whole; k += lanes) {
     Vec x[C];
     PHILO_UNROLL for (int c = 0; c < C; ++c) x[c] = load(in + static_cast<size_t>(c) * in_stride + k);
     PHILO_UNROLL for (int r = 0; r < R; ++r) {
