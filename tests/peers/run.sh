@@ -29,13 +29,14 @@ hold() {
 }
 
 # The programs that read many lines at once are built with the tests only.
-lines=$build/bin/philo_tokenize_lines
-if [[ ! -x $lines ]]; then
+tokenize=$build/bin/philo_tokenize_lines
+render=$build/bin/philo_render_lines
+if [[ ! -x $tokenize || ! -x $render ]]; then
   cmake -S "$root" -B "$build" -DPHILO_TESTS=ON >/dev/null
-  cmake --build "$build" --target philo_tokenize_lines
+  cmake --build "$build" --target philo_tokenize_lines philo_render_lines
 fi
-hold tokenizer --program "$lines"
-hold template "$philo"
+hold tokenizer --program "$tokenize"
+hold template --program "$render"
 hold model "$philo"
 if ((${#failed[@]})); then
   echo "peers: FAILED: ${failed[*]}"
