@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #if defined(_WIN32)
@@ -22,7 +23,9 @@ size_t kilobytes_line(const char* path, const std::string& key) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     if (line.compare(0, key.size(), key) != 0) continue;
-    return std::stoull("0" + line.substr(line.find_first_not_of(" \t", key.size()))) * 1024;
+    size_t kilobytes = 0;
+    std::istringstream(line.substr(key.size())) >> kilobytes;
+    return kilobytes * 1024;
   }
   return 0;
 }

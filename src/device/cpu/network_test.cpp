@@ -159,7 +159,9 @@ TEST(CpuNetwork, YieldsTheSameBitsHoweverTokensAreFed) {
         const auto expected = feed_new(*network_of(plan, {.isa = isa, .threads = 1, .kv_format = kv_format}), tokens, {512});
         for (const int threads : {1, 3}) {
           const auto network = network_of(plan, {.isa = isa, .threads = threads, .kv_format = kv_format});
-          if (threads == 3) EXPECT_EQ(feed_new(*network, tokens, {1}), expected);
+          if (threads == 3) {
+            EXPECT_EQ(feed_new(*network, tokens, {1}), expected);
+          }
           EXPECT_EQ(feed_new(*network, tokens, {2, 3, 5, 6, 7, 11, 13, 24, 25, 97, 200}), expected) << threads;
         }
       }
@@ -210,8 +212,11 @@ TEST(CpuNetwork, RewindsToEveryPosition) {
       feed(*network, *session, tokens, {64});
       const size_t kept = session->rewind(position);
       EXPECT_EQ(kept, session->position());
-      if (!with_window || position + rewind_slack_tokens >= tokens.size()) EXPECT_EQ(kept, position);
-      else EXPECT_TRUE(kept == position || kept == 0) << kept;
+      if (!with_window || position + rewind_slack_tokens >= tokens.size()) {
+        EXPECT_EQ(kept, position);
+      } else {
+        EXPECT_TRUE(kept == position || kept == 0) << kept;
+      }
       EXPECT_EQ(session->rewind(kept + 1000), kept);
       const auto rows = feed(*network, *session, std::span(tokens).subspan(kept), {17});
       EXPECT_TRUE(std::equal(rows.begin(), rows.end(), expected.begin() + static_cast<std::ptrdiff_t>(kept))) << position;
