@@ -9,7 +9,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 run:
 	@tools/setup.sh run
 	@cmake --preset $(PRESET) -DPHILO_TESTS=OFF -DPHILO_EXAMPLES=OFF >/dev/null
-	@cmake --build $(BUILD) --parallel $(JOBS) --target philo
+	@cmake --build $(BUILD) --parallel $(JOBS) --target philo_cli
 	@$(BUILD)/bin/philo run -p "$(PROMPT)"
 
 build:

@@ -2,8 +2,8 @@
 # Installs the Debian packages that a task needs: setup.sh run|test|ci. Says what is missing before it installs anything.
 set -eu
 
-run="clang-19 lld-19 cmake ninja-build nlohmann-json3-dev libcli11-dev libedit-dev"
-test="$run libgtest-dev python3 pkgconf"
+run="clang-19 lld-19 cmake ninja-build pkgconf nlohmann-json3-dev libcli11-dev libedit-dev"
+test="$run libgtest-dev python3"
 ci="$test g++ libclang-rt-19-dev llvm-19 python3-venv"
 case "${1:-}" in
   run) wanted=$run ;;
@@ -33,5 +33,5 @@ else
   exit 1
 fi
 echo "Installing them with:${as_root:+ $as_root} apt-get install$missing" >&2
-$as_root apt-get update -qq >&2
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+$as_root apt-get update -qq >/dev/null
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
