@@ -42,7 +42,7 @@ MarkedText ChatTemplate::render(const TemplateInput& input) const {
     special("eos_token", input.eos_token);
     special("unk_token", input.unk_token);
     special("pad_token", input.pad_token);
-    interpreter.define("messages", interpreter.from_json(input.messages, true));
+    interpreter.define("messages", interpreter.from_json(input.messages, true, 1));
     interpreter.define("add_generation_prompt", jinja::Value::boolean(input.add_generation_prompt));
     interpreter.define("tools", interpreter.from_json(input.tools, true));  // transformers defines both, as None where not given
     interpreter.define("documents", jinja::Value::none());

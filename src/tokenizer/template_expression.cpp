@@ -78,7 +78,7 @@ Value arithmetic(const Value& a, const Value& b, const std::string& sign) {
 
 // First and step of the items that a slice takes of `size`, and how many: Python's slice.indices().
 struct SliceRange {
-  int64_t first, step;
+  int64_t first, last, step;  // last: where it ends, not part of it
   size_t count;
 };
 
@@ -96,9 +96,9 @@ SliceRange slice_range(const Value& start, const Value& stop, const Value& step,
   };
   const int64_t first = clamp(start, stride > 0 ? 0 : length - 1), last = clamp(stop, stride > 0 ? length : -1);
   const int64_t distance = stride > 0 ? last - first : first - last;
-  if (distance <= 0) return {first, stride, 0};
+  if (distance <= 0) return {first, last, stride, 0};
   const uint64_t stride_size = stride > 0 ? static_cast<uint64_t>(stride) : 0 - static_cast<uint64_t>(stride);
-  return {first, stride, static_cast<size_t>((static_cast<uint64_t>(distance) - 1) / stride_size + 1)};
+  return {first, last, stride, static_cast<size_t>((static_cast<uint64_t>(distance) - 1) / stride_size + 1)};
 }
 
 }  // namespace
@@ -163,8 +163,8 @@ Value Interpreter::item(const Value& object, const Value& key, bool attribute_to
     if (index < 0) index += size;
     if (index >= 0 && index < size) {
       if (!object.is(Kind::String)) return object.sequence().items[static_cast<size_t>(index)];
+      count_work(object);
       const std::vector<size_t> offsets = code_point_offsets(object.str());
-      count_step(offsets.size() / 64);
       return text(object.text().slice(offsets[static_cast<size_t>(index)], offsets[static_cast<size_t>(index) + 1]));
     }
     return Value::undefined("there is no item " + std::to_string(key.as_integer()) + " of " + std::to_string(size));
@@ -175,11 +175,21 @@ Value Interpreter::item(const Value& object, const Value& key, bool attribute_to
   return Value::undefined(std::string(type_name(object)) + " has no item " + shown_key.str());
 }
 
+Value Interpreter::range_of(std::vector<Value> items, int64_t start, int64_t stop, int64_t step) {
+  auto sequence = std::make_shared<Sequence>(std::move(items), &meter_);
+  sequence->label = "range(" + std::to_string(start) + ", " + std::to_string(stop) + (step == 1 ? "" : ", " + std::to_string(step)) + ")";
+  sequence->start = start;
+  sequence->stop = stop;
+  sequence->step = step;
+  return Value::of(Kind::Range, std::move(sequence));
+}
+
 Value Interpreter::evaluate_slice(const Value& object, const Node& slice, Scope& scope) {
   const auto bound = [&](size_t i) { return slice.children[i] == nullptr ? Value::none() : evaluate(*slice.children[i], scope); };
   const Value start = bound(0), stop = bound(1), step = bound(2);
   refuse_undefined(object);
   if (object.is(Kind::String)) {
+    count_work(object);
     const std::vector<size_t> offsets = code_point_offsets(object.str());
     const SliceRange range = slice_range(start, stop, step, offsets.size() - 1);
     count_step(range.count / 16);
@@ -193,13 +203,16 @@ Value Interpreter::evaluate_slice(const Value& object, const Node& slice, Scope&
     return text(std::move(out));
   }
   if (!object.is(Kind::List) && !object.is(Kind::Tuple) && !object.is(Kind::Range))
-    return Value::undefined(std::string(type_name(object)) + " has no slices");
+    throw Failure{std::string(type_name(object)) + " has no slices"};
   const std::vector<Value>& items = object.sequence().items;
   const SliceRange range = slice_range(start, stop, step, items.size());
   count_step(range.count);
   std::vector<Value> taken;
   for (size_t i = 0; i < range.count; ++i) taken.push_back(items[static_cast<size_t>(range.first + static_cast<int64_t>(i) * range.step)]);
-  return list(std::move(taken), object.is(Kind::Tuple) ? Kind::Tuple : Kind::List);
+  if (!object.is(Kind::Range)) return list(std::move(taken), object.kind());
+  const Sequence& source = object.sequence();
+  const int64_t first = source.start + range.first * source.step, stride = source.step * range.step;
+  return range_of(std::move(taken), first, source.start + range.last * source.step, stride);
 }
 
 Value Interpreter::evaluate_compare(const Node& node, Scope& scope) {
@@ -207,6 +220,11 @@ Value Interpreter::evaluate_compare(const Node& node, Scope& scope) {
   for (size_t i = 0; i < node.operators.size(); ++i) {
     Value right = evaluate(*node.children[i + 1], scope);
     const std::string& sign = node.operators[i];
+    if (sign == "in" || sign == "not in") {
+      count_search(right, left);
+    } else if (left.kind() == right.kind()) {
+      count_work(left);
+    }
     bool holds = false;
     if (sign == "==") holds = equal(left, right);
     else if (sign == "!=") holds = !equal(left, right);
@@ -223,8 +241,11 @@ Value Interpreter::evaluate_binary(const Node& node, Scope& scope) {
   const Value a = evaluate(*node.children[0], scope), b = evaluate(*node.children[1], scope);
   const std::string& sign = node.name;
   refuse_undefined(a);
-  if (sign == "%" && a.is(Kind::String))
+  if (sign == "%" && a.is(Kind::String)) {
+    count_work(a);
+    count_work(b);
     return format_percent(*this, a.text(), b.is(Kind::Tuple) ? b.sequence().items : std::vector<Value>{b});
+  }
   refuse_undefined(b);
   if (a.is_number() && b.is_number()) return arithmetic(a, b, sign);
   if (sign == "+" && a.is(Kind::String) && b.is(Kind::String)) {
@@ -338,12 +359,7 @@ Value Interpreter::call_function(const std::string& name, const Arguments& argum
       if (__builtin_add_overflow(i, step, &i)) break;
     }
     count_step(items.size());
-    auto sequence = std::make_shared<Sequence>(std::move(items), &meter_);
-    sequence->label = "range(" + std::to_string(start) + ", " + std::to_string(stop) + (step == 1 ? "" : ", " + std::to_string(step)) + ")";
-    sequence->start = start;
-    sequence->stop = stop;
-    sequence->step = step;
-    return Value::of(Kind::Range, std::move(sequence));
+    return range_of(std::move(items), start, stop, step);
   }
   throw Failure{name + "() is not supported"};
 }
@@ -441,7 +457,11 @@ Value Interpreter::evaluate(const Node& node, Scope& scope) {
     case NodeKind::Compare: return evaluate_compare(node, scope);
     case NodeKind::Concat: {
       Text out;
-      for (const NodePtr& child : node.children) append_text(out, evaluate(*child, scope));
+      for (const NodePtr& child : node.children) {
+        const Value part = evaluate(*child, scope);
+        if (!part.is(Kind::String)) count_work(part);
+        append_text(out, part);
+      }
       count_step(out.size() / 64);
       return text(std::move(out));
     }

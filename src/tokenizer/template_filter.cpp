@@ -197,6 +197,7 @@ Value filter_unique(Interpreter& interpreter, const Value& value, const Argument
 }
 
 Value filter_map(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
+  if (!truth(value)) return iterator(interpreter, {});
   std::vector<Value> items = items_of(value, interpreter.meter());
   const Value* path = arguments.find(arguments.plain.size(), "attribute");
   const Value* fallback = arguments.find(arguments.plain.size(), "default");
@@ -222,6 +223,7 @@ Value filter_map(Interpreter& interpreter, const Value& value, const Arguments& 
 
 // select, reject, selectattr and rejectattr: keep what a test (or truth) says `wanted` of.
 Value filter_by_test(Interpreter& interpreter, const Value& value, const Arguments& arguments, bool wanted, bool by_attribute) {
+  if (!truth(value)) return iterator(interpreter, {});
   const size_t used = by_attribute ? 1 : 0;
   if (arguments.plain.size() < used) throw Failure{"selectattr and rejectattr need an attribute"};
   Arguments inner;
@@ -304,6 +306,7 @@ Value filter_int(Interpreter& interpreter, const Value& value, const Arguments& 
     if (!(std::fabs(whole_part) < 9.2e18)) return otherwise;
     return Value::integer(static_cast<int64_t>(whole_part));
   }
+  if (value.is(Kind::Undefined)) throw Failure{value.what()};
   if (!value.is(Kind::String)) return otherwise;
   std::string text = strip(value.text(), Side::Both, std::nullopt).str();
   const int64_t radix = base == nullptr ? 10 : whole(*base, "int's base");
@@ -323,6 +326,7 @@ Value filter_float(Interpreter& interpreter, const Value& value, const Arguments
   arguments.expect("float", 1, {"default"});
   const Value* fallback = arguments.find(0, "default");
   if (value.is_number()) return Value::real(value.as_real());
+  if (value.is(Kind::Undefined)) throw Failure{value.what()};
   if (value.is(Kind::String)) {
     std::string text = strip(value.text(), Side::Both, std::nullopt).str();
     if (!text.empty() && text[0] == '+') text.erase(0, 1);
@@ -344,7 +348,7 @@ Value filter_indent(Interpreter& interpreter, const Value& value, const Argument
     if (spaces > 1000) throw Failure{"indent's width is " + std::to_string(spaces) + ", expected at most 1000"};
     indention = Text(std::string(static_cast<size_t>(std::max<int64_t>(0, spaces)), ' '));
   }
-  return interpreter.text(indent(soft_text(value), indention, flag(arguments, 1, "first", false), flag(arguments, 2, "blank", false)));
+  return interpreter.text(indent(text_of(value, "what indent works on"), indention, flag(arguments, 1, "first", false), flag(arguments, 2, "blank", false)));
 }
 
 Value filter_replace(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
@@ -394,7 +398,11 @@ Value filter_truncate(Interpreter& interpreter, const Value& value, const Argume
   const int64_t most = length_given == nullptr ? 255 : whole(*length_given, "truncate's length");
   const int64_t leeway = leeway_given == nullptr ? 5 : whole(*leeway_given, "truncate's leeway");
   const Text end = end_given == nullptr ? Text(std::string_view("...")) : soft_text(*end_given);
-  const Text text = soft_text(value);
+  if (!value.is(Kind::String)) {
+    if (static_cast<int64_t>(length(value)) <= most) return value;
+    throw Failure{"truncate needs a str, found " + std::string(type_name(value))};
+  }
+  const Text& text = value.text();
   const std::vector<size_t> offsets = code_point_offsets(text.str());
   const auto size = static_cast<int64_t>(offsets.size()) - 1, end_size = static_cast<int64_t>(code_point_count(end.str()));
   if (most < end_size || leeway < 0) throw Failure{"truncate's length is " + std::to_string(most)};
@@ -414,6 +422,20 @@ Value filter_items(Interpreter& interpreter, const Value& value, const Arguments
   std::vector<Value> pairs;
   for (const auto& [key, inner] : value.dict().entries) pairs.push_back(interpreter.list({key, inner}, Kind::Tuple));
   return iterator(interpreter, std::move(pairs));
+}
+
+Value filter_wordcount(Interpreter&, const Value& value, const Arguments&) {
+  const Text text = soft_text(value);
+  const std::vector<size_t> offsets = code_point_offsets(text.str());
+  int64_t words = 0;
+  bool in_word = false;
+  for (size_t i = 0; i + 1 < offsets.size(); ++i) {
+    const std::string_view c = std::string_view(text.str()).substr(offsets[i], offsets[i + 1] - offsets[i]);
+    const bool of_word = c == "_" || has_trait(c, Trait::Alnum);
+    if (of_word && !in_word) ++words;
+    in_word = of_word;
+  }
+  return Value::integer(words);
 }
 
 template <Case to>
@@ -484,7 +506,7 @@ const std::map<std::string_view, Filter>& filters() {
       {"truncate", filter_truncate},
       {"unique", filter_unique},
       {"upper", filter_case<Case::Upper>},
-      {"wordcount", [](Interpreter&, const Value& v, const Arguments&) { return Value::integer(static_cast<int64_t>(split(soft_text(v), -1).size())); }},
+      {"wordcount", filter_wordcount},
   };
   return table;
 }
@@ -501,14 +523,19 @@ const Value& only(const Arguments& arguments, std::string_view test) {
   return arguments.plain[0];
 }
 
-bool test_parity(const Value& value, int64_t rest) {
+bool test_parity(Interpreter& interpreter, const Value& value, int64_t rest) {
+  if (value.is(Kind::String)) {  // there % formats: "%s" % 2 is "2", which is neither odd nor even
+    format_percent(interpreter, value.text(), {Value::integer(2)});
+    return false;
+  }
+  if (value.is(Kind::Float)) return std::fmod(std::fmod(value.as_real(), 2) + 2, 2) == static_cast<double>(rest);
   return ((whole(value, "what \"odd\" and \"even\" test") % 2) + 2) % 2 == rest;
 }
 
 const std::map<std::string_view, Test>& tests() {
   static const std::map<std::string_view, Test> table = {
       {"boolean", [](Interpreter&, const Value& v, const Arguments&) { return v.is(Kind::Boolean); }},
-      {"callable", [](Interpreter&, const Value& v, const Arguments&) { return v.kind() >= Kind::Macro; }},
+      {"callable", [](Interpreter&, const Value& v, const Arguments&) { return v.is(Kind::Undefined) || v.kind() >= Kind::Loop; }},
       {"defined", [](Interpreter&, const Value& v, const Arguments&) { return !v.is(Kind::Undefined); }},
       {"divisibleby", [](Interpreter&, const Value& v, const Arguments& a) {
          const int64_t divisor = whole(only(a, "divisibleby"), "a divisor");
@@ -517,9 +544,9 @@ const std::map<std::string_view, Test>& tests() {
        }},
       {"eq", [](Interpreter&, const Value& v, const Arguments& a) { return equal(v, only(a, "eq")); }},
       {"escaped", [](Interpreter&, const Value&, const Arguments&) { return false; }},
-      {"even", [](Interpreter&, const Value& v, const Arguments&) { return test_parity(v, 0); }},
+      {"even", [](Interpreter& i, const Value& v, const Arguments&) { return test_parity(i, v, 0); }},
       {"false", [](Interpreter&, const Value& v, const Arguments&) { return v.is(Kind::Boolean) && !truth(v); }},
-      {"filter", [](Interpreter&, const Value& v, const Arguments&) { return is_known_filter(text_of(v, "a filter's name").str()); }},
+      {"filter", [](Interpreter&, const Value& v, const Arguments&) { return !hash_key(v).empty() && v.is(Kind::String) && is_known_filter(v.str()); }},
       {"float", [](Interpreter&, const Value& v, const Arguments&) { return v.is(Kind::Float); }},
       {"ge", [](Interpreter&, const Value& v, const Arguments& a) { return compare(v, only(a, "ge"), Order::GreaterEqual); }},
       {"gt", [](Interpreter&, const Value& v, const Arguments& a) { return compare(v, only(a, "gt"), Order::Greater); }},
@@ -533,7 +560,7 @@ const std::map<std::string_view, Test>& tests() {
       {"ne", [](Interpreter&, const Value& v, const Arguments& a) { return !equal(v, only(a, "ne")); }},
       {"none", [](Interpreter&, const Value& v, const Arguments&) { return v.is(Kind::None); }},
       {"number", [](Interpreter&, const Value& v, const Arguments&) { return v.is_number(); }},
-      {"odd", [](Interpreter&, const Value& v, const Arguments&) { return test_parity(v, 1); }},
+      {"odd", [](Interpreter& i, const Value& v, const Arguments&) { return test_parity(i, v, 1); }},
       {"sameas", [](Interpreter&, const Value& v, const Arguments& a) {
          const Value& other = only(a, "sameas");
          return v.kind() == other.kind() && v.object() == other.object() && equal(v, other);
@@ -542,7 +569,7 @@ const std::map<std::string_view, Test>& tests() {
          return v.is(Kind::Undefined) || v.is(Kind::String) || v.is(Kind::Dict) || v.is(Kind::List) || v.is(Kind::Tuple) || v.is(Kind::Range);
        }},
       {"string", [](Interpreter&, const Value& v, const Arguments&) { return v.is(Kind::String); }},
-      {"test", [](Interpreter&, const Value& v, const Arguments&) { return is_known_test(text_of(v, "a test's name").str()); }},
+      {"test", [](Interpreter&, const Value& v, const Arguments&) { return !hash_key(v).empty() && v.is(Kind::String) && is_known_test(v.str()); }},
       {"true", [](Interpreter&, const Value& v, const Arguments&) { return v.is(Kind::Boolean) && truth(v); }},
       {"undefined", [](Interpreter&, const Value& v, const Arguments&) { return v.is(Kind::Undefined); }},
       {"upper", [](Interpreter&, const Value& v, const Arguments&) { return has_trait(soft_text(v).str(), Trait::Upper); }},
@@ -567,10 +594,21 @@ bool is_known_test(std::string_view name) { return tests().contains(full_test_na
 
 Value apply_filter(Interpreter& interpreter, const std::string& name, const Value& value, const Arguments& arguments) {
   interpreter.count_step();
-  return filters().at(full_name(name))(interpreter, value, arguments);
+  const std::string_view full = full_name(name);
+  static constexpr std::string_view cheap[] = {"attr", "default"};
+  if (std::find(std::begin(cheap), std::end(cheap), full) == std::end(cheap)) {
+    // A sequence's first, last and length don't look into its items.
+    const bool shallow = value.is_sequence() && (full == "count" || full == "first" || full == "last");
+    shallow ? interpreter.count_step(value.sequence().items.size() / 16) : interpreter.count_work(value);
+    for (const Value& argument : arguments.plain) interpreter.count_work(argument);
+    if (full == "replace" && !arguments.plain.empty()) interpreter.count_search(value, arguments.plain[0]);
+  }
+  return filters().at(full)(interpreter, value, arguments);
 }
 
 bool apply_test(Interpreter& interpreter, const std::string& name, const Value& value, const Arguments& arguments) {
+  if (!arguments.plain.empty()) interpreter.count_search(arguments.plain[0], value);
+  if (value.is(Kind::String) && (name == "lower" || name == "upper")) interpreter.count_work(value);
   return tests().at(full_test_name(name))(interpreter, value, arguments);
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
+
 namespace philo::jinja {
 
 const Value* Arguments::find(size_t position, std::string_view name) const {
@@ -78,6 +80,20 @@ void Interpreter::count_step(uint64_t steps) {
     throw Failure{"the template's values take more than " + std::to_string(most_held_bytes >> 20) + " MiB"};
 }
 
+void Interpreter::count_work(const Value& value) {
+  if (value.is(Kind::String)) count_step(value.text().size() / 16);
+  if (value.is_sequence()) count_step(value.sequence().weight / 2);
+  if (value.is(Kind::Dict)) count_step(value.dict().weight / 2);
+}
+
+void Interpreter::count_search(const Value& container, const Value& wanted) {
+  if (container.is(Kind::Dict)) return count_work(wanted);
+  if (!container.is(Kind::String) || !wanted.is(Kind::String)) return count_work(container);
+  // A search may look at the whole wanted text at every byte.
+  const uint64_t size = container.text().size(), wanted_size = wanted.text().size();
+  if (wanted_size <= size) count_step(size / 64 + (size - wanted_size) * wanted_size / 1024);
+}
+
 Text Interpreter::run(const Body& body) {
   Text out;
   Scope top(&global_);
@@ -102,7 +118,11 @@ Interpreter::Flow Interpreter::run_statement(const Node& node, Scope& scope, Tex
   line_ = node.line;
   switch (node.kind) {
     case NodeKind::Output:
-      for (const NodePtr& child : node.children) append_text(out, evaluate(*child, scope));
+      for (const NodePtr& child : node.children) {
+        const Value value = evaluate(*child, scope);
+        count_work(value);
+        append_text(out, value);
+      }
       return Flow::Next;
     case NodeKind::If: return run_if(node, scope, out);
     case NodeKind::For: return run_for(node, scope, out);
@@ -156,7 +176,7 @@ Value Interpreter::make_loop(const std::vector<Value>& items, size_t index) {
 Interpreter::Flow Interpreter::run_for(const Node& node, Scope& scope, Text& out) {
   const Node& target = *node.children[0];
   std::vector<Value> items = items_of(evaluate(*node.children[1], scope), &meter_);
-  count_step(items.size());
+  count_step(3 * items.size());  // a loop variable and a scope each
   if (node.children[2] != nullptr) {
     std::vector<Value> wanted;
     for (Value& item : items) {
@@ -166,14 +186,17 @@ Interpreter::Flow Interpreter::run_for(const Node& node, Scope& scope, Text& out
     }
     items = std::move(wanted);
   }
+  bool completed = false;  // jinja2 runs the else block where no pass came to its end, be it for {% break %} or {% continue %}
   for (size_t i = 0; i < items.size(); ++i) {
     count_step();
     const ScopeGuard inner(*this, scope);
     inner.scope->set("loop", make_loop(items, i));
     assign(target, items[i], *inner.scope);
-    if (run_body(node.bodies[0], *inner.scope, out) == Flow::Break) break;
+    const Flow flow = run_body(node.bodies[0], *inner.scope, out);
+    if (flow == Flow::Break) break;
+    completed = completed || flow == Flow::Next;
   }
-  if (!items.empty()) return Flow::Next;
+  if (completed) return Flow::Next;
   const ScopeGuard inner(*this, scope);
   return run_body(node.bodies[1], *inner.scope, out);
 }
@@ -190,6 +213,7 @@ Text Interpreter::run_captured(const Body& body, Scope& outer) {
   const ScopeGuard inner(*this, outer);
   Text out;
   run_body(body, *inner.scope, out);
+  count_step(out.size() / 64);
   return out;
 }
 
@@ -259,6 +283,7 @@ Value Interpreter::call_macro(const MacroObject& macro, Arguments arguments, con
     throw;
   }
   --calls_;
+  count_step(out.size() / 64);
   return text(std::move(out));
 }
 
@@ -289,9 +314,15 @@ bool is_plain_role(const std::string& role) {
   });
 }
 
+const std::string& valid_utf8(const std::string& text) {
+  const size_t at = utf8_first_invalid(text);
+  if (at != std::string_view::npos) throw Failure{"a string of the messages is not valid UTF-8 at byte " + std::to_string(at)};
+  return text;
+}
+
 }  // namespace
 
-Value Interpreter::from_json(const OrderedJson& json, bool marked) {
+Value Interpreter::from_json(const OrderedJson& json, bool marked, int levels_to_roles) {
   count_step();
   switch (json.type()) {
     case OrderedJson::value_t::null: return Value::none();
@@ -302,18 +333,18 @@ Value Interpreter::from_json(const OrderedJson& json, bool marked) {
       return number > static_cast<uint64_t>(INT64_MAX) ? Value::real(static_cast<double>(number)) : Value::integer(static_cast<int64_t>(number));
     }
     case OrderedJson::value_t::number_float: return Value::real(json.get<double>());
-    case OrderedJson::value_t::string: return text(Text(json.get_ref<const std::string&>(), marked));
+    case OrderedJson::value_t::string: return text(Text(valid_utf8(json.get_ref<const std::string&>()), marked));
     case OrderedJson::value_t::array: {
       std::vector<Value> items;
       items.reserve(json.size());
-      for (const OrderedJson& element : json) items.push_back(from_json(element, marked));
+      for (const OrderedJson& element : json) items.push_back(from_json(element, marked, levels_to_roles - 1));
       return list(std::move(items));
     }
     case OrderedJson::value_t::object: {
       auto dict = std::make_shared<Dict>(&meter_);
       for (const auto& [key, element] : json.items()) {
-        const bool plain = key == "role" && element.is_string() && is_plain_role(element.get_ref<const std::string&>());
-        dict->set(text(Text(key, marked)), from_json(element, marked && !plain));
+        const bool plain = levels_to_roles == 0 && key == "role" && element.is_string() && is_plain_role(element.get_ref<const std::string&>());
+        dict->set(text(Text(valid_utf8(key), marked)), from_json(element, marked && !plain, levels_to_roles - 1));
       }
       return Value::of(Kind::Dict, std::move(dict));
     }

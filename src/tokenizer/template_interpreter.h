@@ -11,7 +11,7 @@
 
 namespace philo::jinja {
 
-inline constexpr uint64_t most_steps = 20'000'000;       // expressions and statements of one rendering
+inline constexpr uint64_t most_steps = 5'000'000;        // expressions and statements of one rendering, and their work on large values
 inline constexpr size_t most_held_bytes = 512u << 20;    // by all values of one rendering
 inline constexpr size_t most_output_bytes = 64u << 20;   // text that a rendering may make
 inline constexpr int most_calls = 40;                    // macros in macros
@@ -63,7 +63,10 @@ class Interpreter {
   Value attribute(const Value& object, const std::string& name);           // object.name
   Value item(const Value& object, const Value& key, bool attribute_too);   // object[key]
   void count_step(uint64_t steps = 1);
-  Value from_json(const OrderedJson& json, bool marked);
+  void count_work(const Value& value);                                     // reading all of it once
+  void count_search(const Value& container, const Value& wanted);          // "in" and its like
+  // Strings are marked where `marked` is set; not the plain words that are roles of the objects `levels_to_roles` below.
+  Value from_json(const OrderedJson& json, bool marked, int levels_to_roles = -1);
 
  private:
   enum class Flow : uint8_t { Next, Break, Continue };
@@ -83,6 +86,7 @@ class Interpreter {
   Value evaluate_name(const Node& node, Scope& scope);
   Value evaluate_compare(const Node& node, Scope& scope);
   Value evaluate_binary(const Node& node, Scope& scope);
+  Value range_of(std::vector<Value> items, int64_t start, int64_t stop, int64_t step);
   Value evaluate_slice(const Value& object, const Node& slice, Scope& scope);
   Value evaluate_call(const Node& node, Scope& scope);
   Value evaluate_filter(const Node& node, Scope& scope, const Value* block_text);

@@ -317,7 +317,7 @@ bool has_method(const Value& self, const std::string& name) {
   switch (self.kind()) {
     case Kind::String: return string_methods().contains(name);
     case Kind::Dict: return name == "get" || name == "items" || name == "keys" || name == "values" || name == "copy";
-    case Kind::List:
+    case Kind::List: return name == "count" || name == "index" || name == "copy";
     case Kind::Tuple:
     case Kind::Range: return name == "count" || name == "index";
     default: return false;
@@ -326,12 +326,26 @@ bool has_method(const Value& self, const std::string& name) {
 
 Value call_method(Interpreter& interpreter, const Value& self, const std::string& name, const Arguments& arguments) {
   interpreter.count_step();
+  if (self.is(Kind::Dict)) {
+    if (name != "get") interpreter.count_step(self.dict().entries.size());
+  } else if (!self.is(Kind::Loop)) {
+    interpreter.count_work(self);
+    for (const Value& argument : arguments.plain) {
+      interpreter.count_work(argument);
+      if (argument.is(Kind::String)) interpreter.count_search(self, argument);
+    }
+  }
   switch (self.kind()) {
     case Kind::String: return string_methods().at(name)(interpreter, self.text(), arguments);
     case Kind::Dict: return dict_method(interpreter, self, name, arguments);
     case Kind::List:
     case Kind::Tuple:
-    case Kind::Range: return sequence_method(self, name, arguments);
+    case Kind::Range:
+      if (name == "copy") {
+        arguments.expect("copy()", 0, {});
+        return self;  // nothing can change a list here
+      }
+      return sequence_method(self, name, arguments);
     case Kind::Loop: {
       auto& loop = static_cast<Namespace&>(*self.object());
       if (name == "cycle") {
@@ -389,18 +403,15 @@ Value format_percent(Interpreter& interpreter, const Text& format, const std::ve
       throw Failure{std::string("the conversion %") + type + " is not supported"};
     }
   }
-  const bool one_mapping = values.size() == 1 && values[0].is(Kind::Dict);
+  // Python takes whatever can be subscripted, but for str and tuple, for a mapping that need not be used up.
+  const bool one_mapping = values.size() == 1 && (values[0].is(Kind::Dict) || values[0].is(Kind::List) || values[0].is(Kind::Range) ||
+                                                  values[0].is(Kind::Undefined));
   if (next < values.size() && !one_mapping) throw Failure{"% has more values than its format takes"};
   return interpreter.text(std::move(out));
 }
 
 std::string date_text(const std::string& format) {
   if (format.size() > 200) throw Failure{"the format of strftime_now() is too long"};
-  static constexpr std::string_view known = "aAbBcdHIjmMpSUwWxXyYZz%eFTDRhn";
-  for (size_t at = format.find('%'); at != std::string::npos; at = format.find('%', at + 2)) {
-    if (at + 1 < format.size() && format[at + 1] == '-' && at + 2 < format.size()) continue;
-    if (at + 1 >= format.size() || known.find(format[at + 1]) == std::string_view::npos) throw Failure{"the format of strftime_now() is not known"};
-  }
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
 #ifdef _WIN32
@@ -408,9 +419,25 @@ std::string date_text(const std::string& format) {
 #else
   localtime_r(&now, &parts);
 #endif
-  std::array<char, 1024> buffer{};
-  const size_t size = std::strftime(buffer.data(), buffer.size(), format.c_str(), &parts);
-  return std::string(buffer.data(), size);
+  // Directive by directive: what some systems' strftime() crashes on is refused, and "%-d" works on all of them.
+  static constexpr std::string_view known = "aAbBcdHIjmMpSUwWxXyYZz%eFTDRhn";
+  std::string out;
+  for (size_t at = 0; at < format.size(); ++at) {
+    if (format[at] != '%') {
+      out += format[at];
+      continue;
+    }
+    const bool unpadded = at + 1 < format.size() && format[at + 1] == '-';
+    at += unpadded ? 2 : 1;
+    if (at >= format.size() || known.find(format[at]) == std::string_view::npos)
+      throw Failure{"the format of strftime_now() has a directive that is not supported: " + format};
+    const char directive[] = {'%', format[at], '\0'};
+    std::array<char, 256> buffer{};
+    std::string_view part(buffer.data(), std::strftime(buffer.data(), buffer.size(), directive, &parts));
+    while (unpadded && part.size() > 1 && (part[0] == '0' || part[0] == ' ')) part.remove_prefix(1);
+    out += part;
+  }
+  return out;
 }
 
 }  // namespace philo::jinja
