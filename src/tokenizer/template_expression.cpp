@@ -35,10 +35,17 @@ Value floor_division(const Value& a, const Value& b, bool remainder) {
   }
   const double x = a.as_real(), y = b.as_real();
   if (y == 0) throw Failure{"division by zero"};
-  double rest = std::fmod(x, y);
-  if (rest != 0 && (rest < 0) != (y < 0)) rest += y;
-  if (remainder) return Value::real(rest == 0 ? std::copysign(0.0, y) : rest);
-  return Value::real(std::floor((x - rest) / y + 0.5));
+  double rest = std::fmod(x, y), quotient = (x - rest) / y;
+  if (rest == 0) {
+    rest = std::copysign(0.0, y);
+  } else if ((rest < 0) != (y < 0)) {
+    rest += y;
+    quotient -= 1;
+  }
+  if (remainder) return Value::real(rest);
+  if (quotient == 0) return Value::real(std::copysign(0.0, x / y));
+  const double floor = std::floor(quotient);
+  return Value::real(quotient - floor > 0.5 ? floor + 1 : floor);
 }
 
 Value power(const Value& a, const Value& b) {

@@ -1,4 +1,5 @@
-// jinja2's filters and tests, as far as chat templates use them.
+// jinja2's filters and tests, as far as chat templates use them. escape and safe give plain strings: what jinja2's Markup does when it
+// meets other strings is left out.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -106,9 +107,9 @@ std::vector<Value> sorted(Interpreter& interpreter, std::vector<Value> items, co
   std::vector<std::pair<Value, Value>> keyed;
   for (Value& item : items) {
     interpreter.count_step();
-    // sort() takes several attributes, separated by commas.
+    // sort() takes several attributes, separated by commas. In lists, undefined ones are equal.
     Value key;
-    if (path != nullptr && path->is(Kind::String) && path->str().find(',') != std::string::npos) {
+    if (path != nullptr && path->is(Kind::String)) {
       std::vector<Value> keys;
       for (const Text& part : split(path->text(), ",", -1)) {
         const Value one = interpreter.text(part);
@@ -271,6 +272,18 @@ Value filter_groupby(Interpreter& interpreter, const Value& value, const Argumen
   return interpreter.list(std::move(groups));
 }
 
+// Half to even, as Python rounds integers.
+Value round_to_tens(int64_t value, int64_t zeros) {
+  if (zeros > 18) return Value::integer(0);
+  int64_t unit = 1;
+  for (int64_t i = 0; i < zeros; ++i) unit *= 10;
+  const int64_t rest = ((value % unit) + unit) % unit, half = unit / 2;
+  if (value < INT64_MIN + unit || value > INT64_MAX - unit) throw Failure{"an integer does not fit 64 bits"};
+  const int64_t lower = value - rest;
+  const bool up = rest > half || (rest == half && (lower / unit) % 2 != 0);
+  return Value::integer(up ? lower + unit : lower);
+}
+
 Value filter_round(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
   (void)interpreter;
   arguments.expect("round", 2, {"precision", "method"});
@@ -281,10 +294,11 @@ Value filter_round(Interpreter& interpreter, const Value& value, const Arguments
   const std::string name = method == nullptr ? "common" : text_of(*method, "round's method").str();
   if (precision < -300 || precision > 300) throw Failure{"round's precision is " + std::to_string(precision)};
   const double scale = std::pow(10.0, static_cast<double>(precision));
-  if (name == "ceil") return Value::real(std::ceil(value.as_real() * scale) / scale);
-  if (name == "floor") return Value::real(std::floor(value.as_real() * scale) / scale);
+  if (name == "ceil") return Value::real((std::ceil(value.as_real() * scale) + 0.0) / scale);  // + 0.0: no -0.0
+  if (name == "floor") return Value::real((std::floor(value.as_real() * scale) + 0.0) / scale);
   if (name != "common") throw Failure{"round's method is \"common\", \"ceil\" or \"floor\", not " + name};
   if (value.is_integral() && precision >= 0) return Value::integer(value.as_integer());
+  if (value.is_integral()) return round_to_tens(value.as_integer(), -precision);
   if (precision < 0) return Value::real(std::nearbyint(value.as_real() * scale) / scale);
   char buffer[400];  // the shortest exact way to round as Python does: through decimal digits
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value.as_real(), std::chars_format::fixed, static_cast<int>(precision));
@@ -303,7 +317,8 @@ Value filter_int(Interpreter& interpreter, const Value& value, const Arguments& 
   if (value.is_integral()) return Value::integer(value.as_integer());
   if (value.is(Kind::Float)) {
     const double whole_part = std::trunc(value.as_real());
-    if (!(std::fabs(whole_part) < 9.2e18)) return otherwise;
+    if (std::isnan(whole_part)) return otherwise;
+    if (!(std::fabs(whole_part) < 9.2e18)) throw Failure{"int: the number does not fit 64 bits"};
     return Value::integer(static_cast<int64_t>(whole_part));
   }
   if (value.is(Kind::Undefined)) throw Failure{value.what()};
@@ -317,7 +332,8 @@ Value filter_int(Interpreter& interpreter, const Value& value, const Arguments& 
   if (!text.empty() && result.ec == std::errc() && result.ptr == text.data() + text.size()) return Value::integer(number);
   double real = 0;
   result = std::from_chars(text.data(), text.data() + text.size(), real);
-  const bool is_real = !text.empty() && result.ec == std::errc() && result.ptr == text.data() + text.size() && std::fabs(real) < 9.2e18;
+  const bool is_real = !text.empty() && result.ec == std::errc() && result.ptr == text.data() + text.size() && std::isfinite(real);
+  if (is_real && std::fabs(real) >= 9.2e18) throw Failure{"int: the number does not fit 64 bits"};
   return is_real ? Value::integer(static_cast<int64_t>(real)) : otherwise;
 }
 
@@ -529,6 +545,7 @@ bool test_parity(Interpreter& interpreter, const Value& value, int64_t rest) {
     return false;
   }
   if (value.is(Kind::Float)) return std::fmod(std::fmod(value.as_real(), 2) + 2, 2) == static_cast<double>(rest);
+  if (value.is(Kind::Float)) return std::fabs(std::fmod(value.as_real(), 2.0)) == static_cast<double>(rest);
   return ((whole(value, "what \"odd\" and \"even\" test") % 2) + 2) % 2 == rest;
 }
 
@@ -538,6 +555,16 @@ const std::map<std::string_view, Test>& tests() {
       {"callable", [](Interpreter&, const Value& v, const Arguments&) { return v.is(Kind::Undefined) || v.kind() >= Kind::Loop; }},
       {"defined", [](Interpreter&, const Value& v, const Arguments&) { return !v.is(Kind::Undefined); }},
       {"divisibleby", [](Interpreter&, const Value& v, const Arguments& a) {
+         if (v.is(Kind::Float) && only(a, "divisibleby").is_number()) {
+           if (a.plain[0].as_real() == 0) throw Failure{"division by zero"};
+           return std::fmod(v.as_real(), a.plain[0].as_real()) == 0;
+         }
+         if (v.is(Kind::Float) || only(a, "divisibleby").is(Kind::Float)) {
+           const Value& by = only(a, "divisibleby");
+           if (!v.is_number() || !by.is_number()) throw Failure{"divisibleby needs numbers"};
+           if (by.as_real() == 0) throw Failure{"division by zero"};
+           return std::fmod(v.as_real(), by.as_real()) == 0;
+         }
          const int64_t divisor = whole(only(a, "divisibleby"), "a divisor");
          if (divisor == 0) throw Failure{"division by zero"};
          return divisor == -1 || whole(v, "what is divided") % divisor == 0;
