@@ -1,13 +1,14 @@
 #include "line_editor.h"
 
 #include <cstdio>
-#include <iostream>
 
+#include "output.h"
 #include "terminal.h"
 
 #ifdef PHILO_LIBEDIT
 #include <histedit.h>
 
+#include <cwchar>
 #include <filesystem>
 #endif
 
@@ -20,14 +21,29 @@ class PlainLines : public LineEditor {
 
   Result read(const std::string& prompt, std::string& line) override {
     if (interactive_) std::fputs(prompt.c_str(), stderr);
-    if (std::getline(std::cin, line)) {
-      if (!line.empty() && line.back() == '\r') line.pop_back();
-      return Result::Line;
+    line.clear();
+    while (true) {
+      const size_t end = pending_.find('\n');
+      if (end != std::string::npos) {
+        line = pending_.substr(0, end);
+        pending_.erase(0, end + 1);
+        if (!line.empty() && line.back() == '\r') line.pop_back();
+        return Result::Line;
+      }
+      if (pending_.size() > most_bytes) throw input_error("standard input: a line is longer than 16 MiB");
+      char part[4096];
+      const int count = read_input(part, sizeof part);
+      if (interrupted()) return Result::Interrupt;
+      if (count <= 0) break;
+      pending_.append(part, static_cast<size_t>(count));
     }
-    return interrupted() ? Result::Interrupt : Result::End;
+    line.swap(pending_);  // the last line may lack its line feed
+    return line.empty() ? Result::End : Result::Line;
   }
 
  private:
+  static constexpr size_t most_bytes = size_t{1} << 24;
+  std::string pending_;
   bool interactive_;
 };
 
@@ -47,9 +63,8 @@ class EditedLines : public LineEditor {
     el_set(editor_, EL_PROMPT, &EditedLines::prompt_of);
     el_set(editor_, EL_HIST, history, history_);
     el_set(editor_, EL_EDITOR, "emacs");
-    el_set(editor_, EL_ADDFN, "philo-interrupt", "ends the line", &EditedLines::interrupt);
+    el_set(editor_, EL_GETCFN, &EditedLines::read_key);
     el_set(editor_, EL_SETTY, "-d", "intr=", nullptr);  // while a line is edited Ctrl-C is a key like others
-    el_set(editor_, EL_BIND, "^C", "philo-interrupt", nullptr);
     el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
     el_set(editor_, EL_BIND, "\\e[1;5C", "em-next-word", nullptr);
     el_set(editor_, EL_BIND, "\\e[1;5D", "ed-prev-word", nullptr);
@@ -72,8 +87,7 @@ class EditedLines : public LineEditor {
     prompt_ = prompt;
     interrupted_ = false;
     int count = 0;
-    // Between two lines the terminal still turns Ctrl-C into a signal.
-    const char* text = interrupted() ? nullptr : el_gets(editor_, &count);
+    const char* text = el_gets(editor_, &count);
     if (interrupted_ || (text == nullptr && interrupted())) {
       el_reset(editor_);
       std::fputs("^C\n", stderr);
@@ -94,9 +108,20 @@ class EditedLines : public LineEditor {
     return *static_cast<EditedLines*>(data);
   }
   static char* prompt_of(EditLine* editor) { return self(editor).prompt_.data(); }
-  static unsigned char interrupt(EditLine* editor, int) {
-    self(editor).interrupted_ = true;
-    return CC_EOF;
+
+  // One character of the keyboard. Ctrl-C ends the line; between two lines the terminal still makes a signal of it.
+  static int read_key(EditLine* editor, wchar_t* character) {
+    std::mbstate_t state{};
+    while (true) {
+      char byte = 0;
+      const int count = read_input(&byte, 1);
+      if (count == 1 && byte == '\x03') self(editor).interrupted_ = true;
+      if (count != 1 || self(editor).interrupted_) return 0;
+      const size_t length = std::mbrtowc(character, &byte, 1, &state);
+      if (length == static_cast<size_t>(-2)) continue;  // more bytes belong to it
+      if (length != static_cast<size_t>(-1)) return 1;
+      state = {};  // not UTF-8: the next byte may be
+    }
   }
 
   std::string history_file_, prompt_;

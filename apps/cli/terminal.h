@@ -20,6 +20,9 @@ std::string state_folder();       // where history belongs; "" where it is not k
 // Writes all bytes to standard output, unbuffered. Returns 0, or the system's error number.
 int write_output(const char* bytes, size_t count);
 
+// Waits for standard input and reads at most `count` bytes of it: how many, 0 at its end or after Ctrl-C, -1 on errors.
+int read_input(char* bytes, size_t count);
+
 // From here on the first Ctrl-C raises a flag and stops the conversation that is named; a second one, before the flag
 // is cleared, ends the program.
 void catch_interrupts();

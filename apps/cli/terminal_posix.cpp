@@ -1,6 +1,7 @@
 #ifndef _WIN32
 #include <fcntl.h>
 #include <langinfo.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ namespace {
 
 std::atomic<bool> interrupt_seen{false};
 std::atomic<philo_conversation*> running{nullptr};
+int wake_read = -1, wake_write = -1;  // a pipe: any thread may take the signal, and the one that reads must wake up
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<philo_conversation*>::is_always_lock_free);
 
 extern "C" void handle_interrupt(int signal) {
@@ -29,6 +31,8 @@ extern "C" void handle_interrupt(int signal) {
     return;
   }
   philo_conversation_stop(running.load());
+  const int error = errno;
+  if (write(wake_write, "", 1) < 0) errno = error;
 }
 
 int number_of(Stream stream) {
@@ -79,7 +83,28 @@ int write_output(const char* bytes, size_t count) {
   return 0;
 }
 
+int read_input(char* bytes, size_t count) {
+  while (true) {
+    pollfd waiting[] = {{STDIN_FILENO, POLLIN, 0}, {wake_read, POLLIN, 0}};
+    if (poll(waiting, 2, -1) < 0 && errno != EINTR) return -1;
+    if (interrupted()) return 0;
+    if (waiting[0].revents == 0) continue;
+    const ssize_t taken = read(STDIN_FILENO, bytes, count);
+    if (taken >= 0) return static_cast<int>(taken);
+    if (errno != EINTR && errno != EAGAIN) return -1;
+  }
+}
+
 void catch_interrupts() {
+  int ends[2];
+  if (pipe(ends) == 0) {
+    wake_read = ends[0];
+    wake_write = ends[1];
+    for (const int end : ends) {
+      fcntl(end, F_SETFD, FD_CLOEXEC);
+      fcntl(end, F_SETFL, O_NONBLOCK);
+    }
+  }
   struct sigaction action{};
   action.sa_handler = handle_interrupt;
   sigemptyset(&action.sa_mask);
@@ -88,5 +113,9 @@ void catch_interrupts() {
 
 void stop_on_interrupt(philo_conversation* conversation) { running.store(conversation); }
 bool interrupted() { return interrupt_seen.load(); }
-void clear_interrupt() { interrupt_seen.store(false); }
+void clear_interrupt() {
+  char bytes[16];
+  while (read(wake_read, bytes, sizeof bytes) > 0) continue;
+  interrupt_seen.store(false);
+}
 #endif

@@ -93,6 +93,12 @@ int write_output(const char* bytes, size_t count) {
   return 0;
 }
 
+int read_input(char* bytes, size_t count) {
+  if (interrupted()) return 0;
+  const int taken = _read(0, bytes, static_cast<unsigned int>(count < (1u << 20) ? count : 1u << 20));
+  return interrupted() ? 0 : taken;
+}
+
 void catch_interrupts() { SetConsoleCtrlHandler(handle_control, TRUE); }
 void stop_on_interrupt(philo_conversation* conversation) { running.store(conversation); }
 bool interrupted() { return interrupt_seen.load(); }
