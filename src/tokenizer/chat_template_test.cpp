@@ -155,6 +155,11 @@ TEST(ChatTemplate, StaysWithinBounds) {
            std::string("{% set n = namespace(x=['a']) %}{% for i in range(90) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}"),
            std::string("{% set n = namespace(x='aaaaaaaa') %}{% for i in range(90) %}{% set n.x = n.x + n.x %}{% endfor %}{{ n.x }}"),
            std::string("{% set n = namespace() %}{% set n.x = n %}{{ n }}"),
+           std::string("{% set n = namespace(x=[]) %}{% for i in range(99999) %}{% set n.x = [n.x].index %}{% endfor %}"),
+           std::string("{% set n = namespace(x=0) %}{% for i in range(9999) %}{% for a in [n.x, 1] %}{% set n.x = loop %}{% endfor %}{% endfor %}"),
+           "{% macro m() %}{{ m()" + repeated("+1", 150) + " }}{% endmacro %}{{ m() }}",
+           "{% macro m() %}{{ m()" + repeated("|list", 150) + " }}{% endmacro %}{{ m() }}",
+           "{% macro m(a=m()" + repeated("+1", 150) + ") %}{% endmacro %}{{ m() }}",
            "{{ " + repeated("(", 100000) + "1" + repeated(")", 100000) + " }}", "{{ " + repeated("-", 100000) + "1 }}",
            "{{ 1" + repeated("+1", 100000) + " }}", "{{ " + repeated("not ", 100000) + "1 }}", "{{ x" + repeated("[0]", 100000) + " }}",
            "{{ x" + repeated("|list", 100000) + " }}", repeated("{% if 1 %}", 100000), "{{ " + repeated("[", 100000) + " }}"})

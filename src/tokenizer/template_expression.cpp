@@ -311,6 +311,7 @@ Arguments Interpreter::evaluate_arguments(const Node& node, Scope& scope) {
 }
 
 Value Interpreter::evaluate_filter(const Node& node, Scope& scope, const Value* block_text) {
+  const Nesting nesting(*this);
   Value input;
   const NodePtr& inner = node.children[0];
   if (inner == nullptr) {
@@ -405,6 +406,7 @@ Value Interpreter::evaluate_call(const Node& node, Scope& scope) {
 }
 
 Value Interpreter::evaluate(const Node& node, Scope& scope) {
+  const Nesting nesting(*this);
   count_step();
   switch (node.kind) {
     case NodeKind::Constant: return node.constant;

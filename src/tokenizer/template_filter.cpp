@@ -555,10 +555,6 @@ const std::map<std::string_view, Test>& tests() {
       {"callable", [](Interpreter&, const Value& v, const Arguments&) { return v.is(Kind::Undefined) || v.kind() >= Kind::Loop; }},
       {"defined", [](Interpreter&, const Value& v, const Arguments&) { return !v.is(Kind::Undefined); }},
       {"divisibleby", [](Interpreter&, const Value& v, const Arguments& a) {
-         if (v.is(Kind::Float) && only(a, "divisibleby").is_number()) {
-           if (a.plain[0].as_real() == 0) throw Failure{"division by zero"};
-           return std::fmod(v.as_real(), a.plain[0].as_real()) == 0;
-         }
          if (v.is(Kind::Float) || only(a, "divisibleby").is(Kind::Float)) {
            const Value& by = only(a, "divisibleby");
            if (!v.is_number() || !by.is_number()) throw Failure{"divisibleby needs numbers"};

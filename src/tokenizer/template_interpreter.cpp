@@ -54,18 +54,6 @@ struct Interpreter::ScopeGuard {
   std::unique_ptr<Scope> scope;
 };
 
-struct Interpreter::Nesting {
-  explicit Nesting(Interpreter& owner) : interpreter(owner) {
-    if (++interpreter.nesting_ <= most_nesting) return;
-    --interpreter.nesting_;
-    throw Failure{"macros and blocks nest too deep"};
-  }
-  ~Nesting() { --interpreter.nesting_; }
-  Nesting(const Nesting&) = delete;
-  Nesting& operator=(const Nesting&) = delete;
-  Interpreter& interpreter;
-};
-
 Interpreter::~Interpreter() {
   // Macros may refer to each other through scopes: empty them before the objects go.
   global_.names.clear();
@@ -170,6 +158,8 @@ Value Interpreter::make_loop(const std::vector<Value>& items, size_t index) {
   loop->set("depth0", Value::integer(0));
   loop->set("previtem", index > 0 ? items[index - 1] : Value::undefined("there is no previous item"));
   loop->set("nextitem", index + 1 < items.size() ? items[index + 1] : Value::undefined("there is no next item"));
+  for (const auto& [name, value] : loop->attributes) loop->depth = std::max(loop->depth, value_depth(value) + 1);
+  if (loop->depth > most_value_depth) throw Failure{"values are nested more than " + std::to_string(most_value_depth) + " deep"};
   return Value::of(Kind::Loop, std::move(loop));
 }
 
@@ -323,6 +313,7 @@ const std::string& valid_utf8(const std::string& text) {
 }  // namespace
 
 Value Interpreter::from_json(const OrderedJson& json, bool marked, int levels_to_roles) {
+  const Nesting nesting(*this);
   count_step();
   switch (json.type()) {
     case OrderedJson::value_t::null: return Value::none();

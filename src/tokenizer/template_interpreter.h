@@ -15,7 +15,7 @@ inline constexpr uint64_t most_steps = 5'000'000;        // expressions and stat
 inline constexpr size_t most_held_bytes = 512u << 20;    // by all values of one rendering
 inline constexpr size_t most_output_bytes = 64u << 20;   // text that a rendering may make
 inline constexpr int most_calls = 40;                    // macros in macros
-inline constexpr int most_nesting = 1200;                // nested evaluations, macros included: keeps the stack small
+inline constexpr int most_nesting = 600;                 // nested evaluations, macros included: they fit a stack of 1 MiB
 
 struct Arguments {
   std::vector<Value> plain;
@@ -70,7 +70,17 @@ class Interpreter {
 
  private:
   enum class Flow : uint8_t { Next, Break, Continue };
-  struct Nesting;
+  struct Nesting {
+    explicit Nesting(Interpreter& owner) : interpreter(owner) {
+      if (++interpreter.nesting_ <= most_nesting) return;
+      --interpreter.nesting_;
+      throw Failure{"macros, blocks and expressions nest too deep"};
+    }
+    ~Nesting() { --interpreter.nesting_; }
+    Nesting(const Nesting&) = delete;
+    Nesting& operator=(const Nesting&) = delete;
+    Interpreter& interpreter;
+  };
 
   Flow run_body(const Body& body, Scope& scope, Text& out);
   Flow run_statement(const Node& node, Scope& scope, Text& out);

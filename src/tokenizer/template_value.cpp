@@ -16,13 +16,11 @@ struct UndefinedObject : Object {
 // Lets `holder` hold `inner`: bounds what printing, comparing and destroying it costs.
 template <typename Holder>
 void count_in(Holder& holder, const Value& inner) {
-  int depth = 0;
+  const int depth = value_depth(inner);
   uint64_t weight = 1;
   if (inner.is_sequence()) {
-    depth = inner.sequence().depth;
     weight = inner.sequence().weight;
   } else if (inner.is(Kind::Dict)) {
-    depth = inner.dict().depth;
     weight = inner.dict().weight;
   } else if (inner.is(Kind::String)) {
     weight += inner.text().size() / 16;
@@ -196,6 +194,14 @@ void Namespace::set(const std::string& name, Value value) {
     return;
   }
   attributes.emplace_back(name, std::move(value));
+}
+
+int value_depth(const Value& value) {
+  if (value.is_sequence()) return value.sequence().depth;
+  if (value.is(Kind::Dict)) return value.dict().depth;
+  if (value.is(Kind::Loop)) return static_cast<const Namespace&>(*value.object()).depth;
+  if (value.is(Kind::Method)) return value_depth(static_cast<const Method&>(*value.object()).self) + 1;
+  return 0;
 }
 
 std::string_view type_name(const Value& value) {

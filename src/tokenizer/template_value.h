@@ -104,6 +104,7 @@ struct Dict : Object {
 
 struct Namespace : Object {
   std::vector<std::pair<std::string, Value>> attributes;
+  int depth = 0;  // of a Loop: what its items nest; a namespace() lives until the rendering's end, so that it may hold anything
   const Value* find(const std::string& name) const;
   void set(const std::string& name, Value value);
 };
@@ -113,6 +114,7 @@ struct Method : Object {
   std::string name;
 };
 
+int value_depth(const Value& value);             // how deep values lie in it: what destroying it takes of the stack
 std::string_view type_name(const Value& value);  // "str", "list", …
 
 bool truth(const Value& value);
