@@ -1,3 +1,4 @@
+// Chats: what they forget when the context overflows, and how messages become tokens.
 #include "generate/chat.h"
 
 #include "base/error.h"

@@ -46,7 +46,7 @@ MarkedText ChatTemplate::render(const TemplateInput& input) const {
     interpreter.define("add_generation_prompt", jinja::Value::boolean(input.add_generation_prompt));
     interpreter.define("tools", interpreter.from_json(input.tools, true));  // transformers defines both, as None where not given
     interpreter.define("documents", jinja::Value::none());
-    for (const auto& [name, value] : input.extra.items()) interpreter.define(name, interpreter.from_json(value, false));
+    for (const auto& [name, value] : input.extra.items()) interpreter.define(name, interpreter.from_json(value, true));
     const jinja::Text text = interpreter.run(program_->body);
     return {text.str(), text.marks()};
   } catch (const jinja::Failure& failure) {

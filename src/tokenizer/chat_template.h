@@ -1,4 +1,6 @@
 // Chat templates: an interpreter for the part of Jinja that chat templates use, with white space as transformers sets it.
+// Not there, and refused while parsing: inheritance, imports, recursive loops, str.format(). Integers have 64 bits; beyond them is an
+// error. `safe` and `escape` give plain strings.
 #pragma once
 
 #include <memory>
@@ -26,8 +28,9 @@ class ChatTemplate {
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
 
-  // Renders as jinja2 does under transformers (trim_blocks, lstrip_blocks). Characters that come from the messages are marked as
-  // contents, through concatenation, slicing and filters. Throws ErrorCode::Input for raise_exception(), wrong types and templates
+  // Renders as jinja2 does under transformers (trim_blocks, lstrip_blocks). Characters that come from messages, tools and further
+  // variables are marked as contents, through concatenation, slicing and filters; a message's role is not where it is a plain word
+  // (letters, digits, _ and -), because templates make control tokens of it. Throws ErrorCode::Input for raise_exception(), wrong types and templates
   // that loop or write without bound.
   MarkedText render(const TemplateInput& input) const;
   const std::string& source() const;

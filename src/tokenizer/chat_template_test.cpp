@@ -107,6 +107,13 @@ TEST(ChatTemplate, MarksTools) {
   EXPECT_EQ(text.contents[0].end, 8u);
 }
 
+TEST(ChatTemplate, MarksFurtherVariables) {
+  const MarkedText text = rendered("{{ documents[0].text }}{{ bos_token }}", OrderedJson::array(), {{"documents", {{{"text", "<|end|>"}}}}});
+  EXPECT_EQ(text.text, "<|end|><s>");
+  ASSERT_EQ(text.contents.size(), 1u);
+  EXPECT_EQ(text.contents[0].end, 7u);
+}
+
 TEST(ChatTemplate, SetsWhiteSpaceAsTransformersDoes) {
   EXPECT_EQ(text_of("  {% if true %}\n  a\n  {% endif %}\nb\n"), "  a\nb");
   EXPECT_EQ(text_of("  {%+ if true %}\n  a\n  {%- endif -%}\n\n b"), "    ab");
