@@ -70,15 +70,25 @@ Outcome run_in_terminal(const Start& start) {
   }
   Outcome outcome;
   size_t next = 0, seen = 0;
+  auto typed_at = std::chrono::steady_clock::now();
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds_until_killed);
   while (std::chrono::steady_clock::now() < end) {
     pollfd waiting{terminal, POLLIN, 0};
     if (poll(&waiting, 1, 100) > 0 && !append_from(terminal, outcome.out)) break;
-    if (next >= start.typed.size()) continue;
+    if (next >= start.typed.size()) {
+      // Ctrl-D typed before the program reads key by key arrives as a zero byte; a person types it again.
+      if (next > 0 && std::chrono::steady_clock::now() > typed_at + std::chrono::seconds(5)) {
+        const std::string& last = start.typed.back().second;
+        if (write(terminal, last.data(), last.size()) < 0) break;
+        typed_at = std::chrono::steady_clock::now();
+      }
+      continue;
+    }
     const size_t at = outcome.out.find(start.typed[next].first, seen);
     if (at == std::string::npos) continue;
     seen = at + start.typed[next].first.size();
     const std::string& keys = start.typed[next++].second;
+    typed_at = std::chrono::steady_clock::now();
     if (write(terminal, keys.data(), keys.size()) < 0) break;
   }
   if (std::chrono::steady_clock::now() >= end) kill(child, SIGKILL);
