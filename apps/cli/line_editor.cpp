@@ -10,6 +10,7 @@
 
 #include <cwchar>
 #include <filesystem>
+#include <utility>
 #endif
 
 namespace {
@@ -86,6 +87,7 @@ class EditedLines : public LineEditor {
   Result read(const std::string& prompt, std::string& line) override {
     prompt_ = prompt;
     interrupted_ = false;
+    fresh_ = true;
     int count = 0;
     const char* text = el_gets(editor_, &count);
     if (interrupted_ || (text == nullptr && interrupted())) {
@@ -117,6 +119,8 @@ class EditedLines : public LineEditor {
       const int count = read_input(&byte, 1);
       if (count == 1 && byte == '\x03') self(editor).interrupted_ = true;
       if (count != 1 || self(editor).interrupted_) return 0;
+      // Ctrl-D typed before the terminal gives single keys arrives as a zero byte, ahead of all others.
+      if (std::exchange(self(editor).fresh_, false) && byte == '\0') return 0;
       const size_t length = std::mbrtowc(character, &byte, 1, &state);
       if (length == static_cast<size_t>(-2)) continue;  // more bytes belong to it
       if (length != static_cast<size_t>(-1)) return 1;
@@ -126,6 +130,7 @@ class EditedLines : public LineEditor {
 
   std::string history_file_, prompt_;
   bool interrupted_ = false;
+  bool fresh_ = true;  // no key of this line was read yet
   EditLine* editor_;
   History* history_;
 };
