@@ -21,11 +21,17 @@ test:
 	@tools/setup.sh test
 	cmake --preset $(PRESET) -DPHILO_TESTS=ON -DPHILO_EXAMPLES=ON
 	cmake --build $(BUILD) --parallel $(JOBS)
-	ctest --preset $(PRESET) --parallel $(JOBS)
+	ctest --preset $(PRESET) --parallel $(JOBS) $(CTEST)
 
 test-dev:     ; @$(MAKE) test PRESET=dev
-test-thread:  ; @$(MAKE) test PRESET=thread
 test-gcc:     ; @$(MAKE) test PRESET=gcc
+
+# The thread pool, sessions and conversations; the rest of the suite has one thread.
+test-thread:
+	@tools/setup.sh ci
+	cmake --preset thread -DPHILO_TESTS=ON
+	cmake --build build/thread --parallel $(JOBS) --target philo_device_cpu_test philo_generate_test
+	ctest --preset thread --parallel $(JOBS) -R '^(device_cpu|generate)[.]' -E 'RewindsToEveryPosition|YieldsTheSameBits'
 
 # Against the real transformers, tokenizers and jinja2 in .venv/peers (about 6 GB, made on the first call).
 test-peers: build
