@@ -19,7 +19,7 @@ for source in "$here"/*_fuzz.cpp; do
   mkdir -p "$grown" "$build/findings"
   [ -d "$seeds" ] || seeds=
   echo "== $name, $seconds s"
-  "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
+  "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536 -print_final_stats=1 -print_funcs=0 \
     -verbosity=0 -artifact_prefix="$build/findings/$name-" "$grown" ${seeds:+"$seeds"}
   count=$((count + 1))
 done
