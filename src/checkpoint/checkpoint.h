@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "model/config.h"
-#include "tensor/tensor.h"
+#include "tensor/weights.h"
 #include "tokenizer/chat_template.h"
 #include "tokenizer/tokenizer.h"
 

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "checkpoint/stop_tokens.h"
+#include "format/compressed_tensors.h"
 #include "format/safetensors.h"
 #include "model/plan.h"
 
@@ -23,14 +24,17 @@ std::string first_architecture(const JsonObject& config) {
 
 }  // namespace
 
-void refuse_quantization(const JsonObject& config) {
+std::optional<JsonObject> quantization_of(const JsonObject& config) {
   for (const char* key : {"quantization_config", "compression_config"}) {
     if (!config.has(key)) continue;
     const std::optional<JsonObject> quantization = config.object(key);
+    if (!quantization) throw config.wrong(key, "expected an object");
     const std::string method = quantization->text("quant_method").value_or("unnamed");
-    throw config.wrong(key, "the weights are quantized (" + shown(method) +
-                                "), which this version does not read yet; use the model's unquantized folder (F32, F16 or BF16)");
+    if (method == "compressed-tensors") return quantization;
+    throw config.wrong(key, "the weights are quantized by " + shown(method) +
+                                ", which this version does not read; it reads compressed-tensors and unquantized folders (F32, F16, BF16)");
   }
+  return {};
 }
 
 GenerationDefaults parse_generation_defaults(const JsonObject& json) {
@@ -97,12 +101,13 @@ Checkpoint open_hugging_face(const std::string& folder) {
   const JsonObject config(config_json, config_file);
   out.config = parse_config(config_json, config_file);
   out.architecture = first_architecture(config);
-  refuse_quantization(config);
+  const std::optional<JsonObject> quantization = quantization_of(config);
 
   auto weights = std::make_shared<Weights>();
   out.weights_file = read_safetensors_folder(folder, *weights);
+  if (quantization) out.notes = gather_compressed_tensors(*quantization, *weights, out.weights_file);
   out.weights = std::move(weights);
-  out.notes = plan_phi3(out.config, out.weights, out.weights_file).notes;
+  for (std::string& note : plan_phi3(out.config, out.weights, out.weights_file).notes) out.notes.push_back(std::move(note));
 
   out.tokenizer = read_tokenizer(folder);
   check_token_ids(*out.tokenizer, out.config.vocabulary, folder, out.notes);

@@ -1,6 +1,7 @@
 // Opens a Hugging Face folder: config.json, safetensors, tokenizer files, generation_config.json.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "checkpoint/checkpoint.h"
@@ -12,8 +13,9 @@ Checkpoint open_hugging_face(const std::string& folder);
 // generation_config.json's sampling defaults; unknown keys are ignored as transformers does. Throws ErrorCode::Input for wrong types.
 GenerationDefaults parse_generation_defaults(const JsonObject& json);
 
-// Throws ErrorCode::Input, naming the method, where config.json says that the weights are quantized.
-void refuse_quantization(const JsonObject& config);
+// config.json's description of quantized weights; nothing where they are plain. Throws ErrorCode::Input, naming the method, where it
+// is one that this version does not read.
+std::optional<JsonObject> quantization_of(const JsonObject& config);
 
 // The tokenizer's ids must have rows in the embedding. Added tokens beyond it are tolerated, with a note, where neither the special
 // tokens' settings nor the chat template use them; all else throws ErrorCode::Input.

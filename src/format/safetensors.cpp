@@ -196,7 +196,10 @@ std::vector<Tensor> parse_safetensors(std::span<const std::byte> file_bytes, con
 
 void read_safetensors(const std::string& path, Weights& weights) {
   const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
-  for (Tensor& tensor : parse_safetensors(file->bytes(), path)) weights.add(std::move(tensor), path);
+  for (Tensor& tensor : parse_safetensors(file->bytes(), path)) {
+    tensor.file = file.get();
+    weights.add(std::move(tensor), path);
+  }
   weights.keep(file);
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "tensor/tensor.h"
+#include "tensor/weights.h"
 
 namespace philo {
 

@@ -81,14 +81,32 @@ class Builder {
     if (found == nullptr) throw missing(name, shape);
     if (found->dtype != DType::F32 && found->dtype != DType::F16 && found->dtype != DType::BF16) {
       throw input_error(file_, "tensor " + shown(name) + " is " + std::string(dtype_name(found->dtype)) +
-                                   "; expected F32, F16 or BF16, quantized or 8-bit weights are not supported by this version");
+                                   "; expected F32, F16 or BF16, or integer codes that config.json's \"quantization_config\" describes");
     }
-    if (!std::equal(shape.begin(), shape.end(), found->shape.begin(), found->shape.end())) {
-      throw input_error(file_, "tensor " + shown(name) + " has the shape " + shape_text(found->shape) + ", but config.json asks for " +
-                                   shape_text(shape));
-    }
+    if (!std::equal(shape.begin(), shape.end(), found->shape.begin(), found->shape.end())) throw wrong_shape(name, found->shape, shape);
     used_.insert(found->name);
     return found;
+  }
+
+  // Rows of a matrix, stored as floats or as codes.
+  Segment segment(const std::string& name, int64_t rows, int64_t columns) {
+    const CodedMatrix* coded = plan_.tensors->find_coded(name);
+    if (coded == nullptr) {
+      const Tensor* values = tensor(name, std::array{rows, columns});
+      return {values, nullptr, rows, values->dtype};
+    }
+    if (coded->rows != rows || coded->columns != columns)
+      throw wrong_shape(name, std::array{coded->rows, coded->columns}, std::array{rows, columns});
+    used_.insert(coded->name);
+    return {nullptr, coded, rows, coded->format};
+  }
+
+  bool is_there(const std::string& name) const {
+    return plan_.tensors->find(name) != nullptr || plan_.tensors->find_coded(name) != nullptr;
+  }
+
+  Error wrong_shape(const std::string& name, std::span<const int64_t> found, std::span<const int64_t> expected) const {
+    return input_error(file_, "tensor " + shown(name) + " has the shape " + shape_text(found) + ", but config.json asks for " + shape_text(expected));
   }
 
   Error missing(const std::string& name, std::span<const int64_t> shape) const {
@@ -96,22 +114,23 @@ class Builder {
     for (const char* kind : {"qweight", "weight_packed", "weight_quantized"}) {
       if (plan_.tensors->find(stem + kind) == nullptr) continue;
       return input_error(file_, "tensor " + shown(name) + " is missing and " + shown(stem + kind) +
-                                    " is there: the weights are quantized, which this version does not support");
+                                    " is there: the weights are quantized, but config.json has no \"quantization_config\" of the "
+                                    "compressed-tensors form, the one that this version reads");
     }
     return input_error(file_, "tensor " + shown(name) + " is missing; expected it with the shape " + shape_text(shape) + " among " +
-                                  std::to_string(plan_.tensors->tensors().size()) + " tensors");
+                                  std::to_string(plan_.tensors->tensors().size() + plan_.tensors->coded().size()) + " tensors");
   }
 
   const Weight* norm(std::string name, const std::string& tensor_name) {
     const int64_t width = plan_.config.hidden_size;
     const Tensor* values = tensor(tensor_name, std::array{width});
-    return keep({std::move(name), {{values, 1}}, 1, width});
+    return keep({std::move(name), {{values, nullptr, 1, values->dtype}}, 1, width});
   }
 
   const Weight* matrix(std::string name, const std::string& prefix, std::span<const Part> parts, int64_t columns) {
     Weight weight{std::move(name), {}, 0, columns};
     for (const Part& part : parts) {
-      weight.segments.push_back({tensor(prefix + std::string(part.name), std::array{part.rows, columns}), part.rows});
+      weight.segments.push_back(segment(prefix + std::string(part.name), part.rows, columns));
       weight.rows += part.rows;
     }
     return keep(std::move(weight));
@@ -119,8 +138,7 @@ class Builder {
 
   // One tensor for all parts, as Phi-3 stores them, or one for each, as Llama-shaped copies do.
   const Weight* fused(std::string name, const std::string& prefix, std::string_view whole, std::span<const Part> parts, int64_t columns) {
-    const bool split = plan_.tensors->find(prefix + std::string(whole)) == nullptr &&
-                       plan_.tensors->find(prefix + std::string(parts[0].name)) != nullptr;
+    const bool split = !is_there(prefix + std::string(whole)) && is_there(prefix + std::string(parts[0].name));
     if (split) return matrix(std::move(name), prefix, parts, columns);
     int64_t rows = 0;
     for (const Part& part : parts) rows += part.rows;
@@ -128,7 +146,7 @@ class Builder {
   }
 
   const Weight* head(const Weight* embedding) {
-    const bool stored = plan_.tensors->find(head_name) != nullptr;
+    const bool stored = is_there(std::string(head_name));
     if (stored && !plan_.config.tied) return matrix("head", "", std::array{Part{head_name, plan_.config.vocabulary}}, plan_.config.hidden_size);
     if (!stored && !plan_.config.tied) {
       plan_.notes.push_back(std::string(head_name) + " is missing although tie_word_embeddings is false; the embedding takes its place");
@@ -148,6 +166,8 @@ class Builder {
       }
       if (++count <= 3) names += (names.empty() ? "" : ", ") + name;
     }
+    for (const auto& [name, matrix] : plan_.tensors->coded())
+      if (!used_.contains(name) && ++count <= 3) names += (names.empty() ? "" : ", ") + name;
     if (count == 0) return;
     plan_.notes.push_back(std::to_string(count) + (count == 1 ? " tensor is not used: " : " tensors are not used: ") + names +
                           (count > 3 ? ", …" : ""));

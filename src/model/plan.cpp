@@ -1,6 +1,8 @@
 // Parts of a plan and its text: what any plan has, whatever network it describes.
 #include "model/plan.h"
 
+#include <algorithm>
+#include <map>
 #include <string_view>
 
 #include "base/error.h"
@@ -10,11 +12,18 @@ namespace {
 
 std::string value_text(Value value) { return "v" + std::to_string(value); }
 
+std::string stored_text(const MatrixFormat& format) {
+  const auto* dtype = std::get_if<DType>(&format);
+  return dtype != nullptr ? std::string(dtype_name(*dtype)) : format_description(format);
+}
+
 std::string weight_text(const Weight& weight, bool is_norm) {
   std::string out = " " + weight.name + " ";
   out += is_norm ? shape_text(std::array{weight.columns}) : shape_text(std::array{weight.rows, weight.columns});
   for (size_t i = 0; i < weight.segments.size(); ++i) {
-    out += (i == 0 ? " " : "+") + std::string(dtype_name(weight.segments[i].values->dtype));
+    const Segment& segment = weight.segments[i];
+    out += (i == 0 ? " " : "+") + stored_text(segment.stored());
+    if (!segment.as_stored()) out += " as " + format_description(segment.format);
   }
   return out;
 }
@@ -31,6 +40,24 @@ std::string_view op_name(Op op) {
     case Op::Add: return "Add";
   }
   return "";
+}
+
+Plan with_formats(const Plan& plan, const std::function<MatrixFormat(const Weight&, const Segment&)>& format_of) {
+  Plan changed = plan;
+  std::map<const Weight*, const Weight*> copies;
+  for (Step& step : changed.steps) {
+    if (step.weight == nullptr || step.op == Op::RmsNorm) continue;
+    const Weight*& copy = copies[step.weight];
+    if (copy == nullptr) {
+      Weight weight = *step.weight;
+      for (Segment& segment : weight.segments) segment.format = format_of(*step.weight, segment);
+      const auto kept = std::find_if(changed.weights.begin(), changed.weights.end(), [&](const auto& one) { return one.get() == step.weight; });
+      *kept = std::make_shared<const Weight>(std::move(weight));
+      copy = kept->get();
+    }
+    step.weight = copy;
+  }
+  return changed;
 }
 
 Plan slice(const Plan& plan, int first_layer, int last_layer) {

@@ -3,13 +3,14 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/config.h"
-#include "tensor/tensor.h"
+#include "tensor/weights.h"
 
 namespace philo {
 
@@ -23,13 +24,22 @@ enum class Op : uint8_t { Embed, RmsNorm, Linear, Attend, SwiGlu, Add };
 
 using Value = int;  // one activation, (tokens, width); assigned once; -1 = none
 
-// Some rows of a weight matrix as one tensor stores them. Fused projections (q, k, v; gate, up) may come from several tensors.
+// Some rows of a weight matrix, from one tensor. Fused projections (q, k, v; gate, up) may come from several.
 struct Segment {
-  const Tensor* values;  // (rows, columns) F32, F16 or BF16; (columns) for a norm
+  const Tensor* values;      // (rows, columns) F32, F16 or BF16; (columns) for a norm; nullptr where the file holds codes
+  const CodedMatrix* coded;  // (rows, columns); nullptr where the file holds floats
   int64_t rows;
+  MatrixFormat format;       // to compute with; a device converts where it is stored otherwise
+
+  MatrixFormat stored() const { return coded != nullptr ? MatrixFormat(coded->format) : MatrixFormat(values->dtype); }
+  bool as_stored() const { return format == stored(); }
+  const std::string& name() const { return coded != nullptr ? coded->name : values->name; }
+  size_t stored_bytes() const { return coded != nullptr ? coded->bytes() : values->bytes.size(); }
+  // Where the stored numbers lie: segments of a tied embedding and head share it.
+  const std::byte* place() const { return (coded != nullptr ? coded->codes : *values).bytes.data(); }
 };
 
-// What a step multiplies with, as it was stored.
+// What a step multiplies with.
 struct Weight {
   std::string name;               // "embed", "layers.3.qkv", "head", …: for reports and traces
   std::vector<Segment> segments;  // stacked along the rows
@@ -59,11 +69,15 @@ struct Plan {
 // types and shapes only, never at the numbers. The head is the embedding where the config ties the two or lm_head.weight is absent.
 Plan plan_phi3(const ModelConfig& config, std::shared_ptr<const Weights> tensors, const std::string& file);
 
+// The same network with its matrices (not its norms) in other formats: `format_of` says each segment's.
+Plan with_formats(const Plan& plan, const std::function<MatrixFormat(const Weight&, const Segment&)>& format_of);
+
 // Layers [first_layer, last_layer) alone, without embedding and head; the first step's in0 is Value 0, which the caller gives.
 // Layers and Values are numbered anew from 0; weights keep their names.
 Plan slice(const Plan& plan, int first_layer, int last_layer);
 
-// One line per step: "12 Linear layers.0.qkv (9216, 3072) BF16: v1 -> v2 (9216)"; "BF16+BF16+BF16" for three segments.
+// One line per step: "12 Linear layers.0.qkv (9216, 3072) BF16: v1 -> v2 (9216)"; "BF16+BF16+BF16" for three segments; codes by
+// format_description(), and "BF16 as int4 group 128 symmetric" where the format to compute with is another.
 std::string plan_text(const Plan& plan);
 
 std::string_view op_name(Op op);

@@ -1,4 +1,4 @@
-// Element types, their conversions, and the table of named tensors.
+// Element types and their conversions.
 #include "tensor/tensor.h"
 
 #include <array>
@@ -116,31 +116,6 @@ float element(const Tensor& tensor, size_t index) {
   if (tensor.dtype == DType::BF16) return bf16_to_f32(load<uint16_t>(at));
   throw Error(ErrorCode::Failed, "tensor " + shown(tensor.name) + " is " + std::string(dtype_name(tensor.dtype)) +
                                      ", which has no single elements as floats");
-}
-
-void Weights::add(Tensor tensor, const std::string& file) {
-  std::string name = tensor.name;
-  const auto [at, added] = tensors_.try_emplace(std::move(name), std::move(tensor));
-  if (!added) throw input_error(file, "tensor " + shown(at->first) + " is there a second time");
-}
-
-void Weights::take(Weights&& other, const std::string& file) {
-  tensors_.merge(other.tensors_);
-  if (!other.tensors_.empty()) {
-    throw input_error(file, "tensor " + shown(other.tensors_.begin()->first) + " is there a second time");
-  }
-  owners_.insert(owners_.end(), other.owners_.begin(), other.owners_.end());
-}
-
-const Tensor* Weights::find(std::string_view name) const {
-  const auto found = tensors_.find(name);
-  return found == tensors_.end() ? nullptr : &found->second;
-}
-
-size_t Weights::bytes() const {
-  size_t sum = 0;
-  for (const auto& [name, tensor] : tensors_) sum += tensor.bytes.size();
-  return sum;
 }
 
 }  // namespace philo

@@ -3,8 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +25,7 @@ struct Tensor {
   DType dtype;
   std::vector<int64_t> shape;        // row-major, outermost first; empty for a scalar
   std::span<const std::byte> bytes;  // exactly elements() * dtype_bytes(dtype); alignment is the file's, maybe 1
+  const MappedFile* file = nullptr;  // where the bytes lie; nullptr: in memory
   size_t elements() const;
 };
 
@@ -40,20 +39,5 @@ uint16_t f32_to_bf16(float value);
 
 // Element `index` of an F32, F16 or BF16 tensor as float; any alignment.
 float element(const Tensor& tensor, size_t index);
-
-// The tensors of a model by name, and what keeps their bytes alive (mapped files, buffers).
-class Weights {
- public:
-  void add(Tensor tensor, const std::string& file);  // throws ErrorCode::Input for a name that is there already
-  void take(Weights&& other, const std::string& file);  // moves everything over; throws as add() does
-  void keep(std::shared_ptr<const void> owner) { owners_.push_back(std::move(owner)); }
-  const Tensor* find(std::string_view name) const;   // nullptr where missing; addresses stay valid while this object lives
-  const std::map<std::string, Tensor, std::less<>>& tensors() const { return tensors_; }
-  size_t bytes() const;
-
- private:
-  std::map<std::string, Tensor, std::less<>> tensors_;
-  std::vector<std::shared_ptr<const void>> owners_;
-};
 
 }  // namespace philo

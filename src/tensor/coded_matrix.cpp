@@ -1,0 +1,114 @@
+// Reads rows of codes, scales and zero points out of the packings that files use.
+#include "tensor/coded_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace philo {
+namespace {
+
+size_t index(int64_t value) { return static_cast<size_t>(value); }
+
+uint32_t word_at(const std::byte* bytes, size_t index) {
+  uint32_t word = 0;
+  for (size_t i = 0; i < 4; ++i) word |= std::to_integer<uint32_t>(bytes[4 * index + i]) << (8 * i);
+  return word;
+}
+
+}  // namespace
+
+void CodedMatrix::read_codes(int64_t row, std::span<uint8_t> out) const {
+  const size_t bytes = code_row_bytes(format.bits, columns);
+  if (codes_kind == Codes::Packed) {
+    const size_t stored = index(codes.shape[1]) * 4;  // of a row of 8 bits this may be up to three bytes more
+    std::memcpy(out.data(), codes.bytes.data() + index(row) * stored, bytes);
+    return;
+  }
+  const std::byte* const from = codes.bytes.data() + index(row) * bytes;
+  for (size_t i = 0; i < bytes; ++i) out[i] = static_cast<uint8_t>(std::to_integer<uint8_t>(from[i]) ^ 0x80);
+}
+
+void CodedMatrix::read_scales(int64_t row, std::span<float> out) const {
+  const size_t count = index(groups()), first = index(row) * count;
+  bool finite = true;
+  for (size_t i = 0; i < count; ++i) {
+    out[i] = element(scales, first + i);
+    finite = finite && std::isfinite(out[i]);
+  }
+  if (finite) return;
+  size_t bad = 0;
+  while (std::isfinite(out[bad])) ++bad;
+  throw input_error(scales.file == nullptr ? name : scales.file->path(),
+                    "tensor " + shown(scales.name) + " has a scale that is no finite number in row " + std::to_string(row) + ", group " +
+                        std::to_string(bad) + "; the checkpoint is damaged or was quantized from damaged weights");
+}
+
+void CodedMatrix::read_zero_points(int64_t row, std::span<uint8_t> out) const {
+  const size_t count = index(groups());
+  switch (zero_points_kind) {
+    case ZeroPoints::None: std::fill_n(out.begin(), count, static_cast<uint8_t>(implied_zero_point(format.bits))); return;
+    case ZeroPoints::SignedBytes:
+      for (size_t i = 0; i < count; ++i)
+        out[i] = static_cast<uint8_t>(std::to_integer<uint8_t>(zero_points.bytes[index(row) * count + i]) ^ 0x80);
+      return;
+    case ZeroPoints::PackedRows: {
+      const size_t per_word = 32 / index(format.bits), word = index(row) / per_word;
+      const auto shift = static_cast<unsigned>(index(row) % per_word * index(format.bits));
+      for (size_t i = 0; i < count; ++i)
+        out[i] = static_cast<uint8_t>(word_at(zero_points.bytes.data(), word * count + i) >> shift & ((1u << format.bits) - 1));
+      return;
+    }
+  }
+}
+
+void CodedMatrix::read_row(int64_t row, std::span<float> out) const {
+  std::vector<uint8_t> row_codes(code_row_bytes(format.bits, columns)), row_zero_points(index(groups()));
+  std::vector<float> row_scales(index(groups()));
+  read_codes(row, row_codes);
+  read_scales(row, row_scales);
+  read_zero_points(row, row_zero_points);
+  decode_row(format, row_codes, row_scales, row_zero_points, out);
+}
+
+void decode_row(const CodeFormat& format, std::span<const uint8_t> codes, std::span<const float> scales,
+                std::span<const uint8_t> zero_points, std::span<float> out) {
+  const size_t group = format.group_size < 0 ? out.size() : index(format.group_size);
+  for (size_t begin = 0, g = 0; begin < out.size(); begin += group, ++g) {
+    const size_t end = std::min(begin + group, out.size());
+    const int zero = zero_points[g];
+    const float scale = scales[g];
+    if (format.bits == 8)
+      for (size_t i = begin; i < end; ++i) out[i] = static_cast<float>(codes[i] - zero) * scale;
+    else
+      for (size_t i = begin; i < end; ++i) out[i] = static_cast<float>((codes[i / 2] >> (i % 2 * 4) & 15) - zero) * scale;
+  }
+}
+
+std::string format_name(const MatrixFormat& format) {
+  if (const auto* code = std::get_if<CodeFormat>(&format)) return code->bits == 4 ? "int4" : "int8";
+  switch (std::get<DType>(format)) {
+    case DType::F32: return "fp32";
+    case DType::F16: return "fp16";
+    case DType::BF16: return "bf16";
+    default: return std::string(dtype_name(std::get<DType>(format)));
+  }
+}
+
+std::string format_description(const MatrixFormat& format) {
+  const auto* code = std::get_if<CodeFormat>(&format);
+  if (code == nullptr) return format_name(format);
+  return format_name(format) + (code->group_size < 0 ? " per row " : " group " + std::to_string(code->group_size) + " ") +
+         (code->symmetric ? "symmetric" : "asymmetric");
+}
+
+double bits_per_weight(const MatrixFormat& format, int64_t columns) {
+  const auto* code = std::get_if<CodeFormat>(&format);
+  if (code == nullptr) return 8.0 * static_cast<double>(dtype_bytes(std::get<DType>(format)));
+  const int beside = 16 + (code->symmetric ? 0 : code->bits);  // of a group
+  return code->bits + static_cast<double>(beside) * static_cast<double>(groups_per_row(*code, columns)) / static_cast<double>(columns);
+}
+
+}  // namespace philo
