@@ -35,8 +35,8 @@ struct LoadedModel {
   std::shared_ptr<const Plan> plan;
   std::shared_ptr<const Network> network;
   std::string device;
-  std::string weight_format, kv_format;  // as computed with: "bf16", "fp16"
-  size_t kv_element_bytes = 2;
+  std::string weight_format;  // as computed with: "bf16", "int4"
+  KvFormat kv_format = KvFormat::Fp16;
   std::vector<std::string> notes;
   double load_ms = 0;
   std::mutex computing;  // one call at a time drives the network

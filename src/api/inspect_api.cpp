@@ -43,25 +43,26 @@ OrderedJson memory_report(const ModelConfig& config, const Plan& plan, const Opt
   size_t weights = 0, elements = 0;
   for (const auto& weight : plan.weights)
     for (const Segment& segment : weight->segments) {
-      weights += segment.values->bytes.size();
-      elements += segment.values->elements();
+      weights += segment.stored_bytes();
+      elements += static_cast<size_t>(segment.rows * weight->columns);
     }
-  const std::string format = options.text("weight-format").value_or(stored_format(plan));
+  const std::string format = options.text("weight-format").value_or(weight_format(plan));
   if (options.has("weight-format")) weights = elements * (format == "fp32" ? 4 : 2);
   const std::string kv_format =
       format == "fp32" && options.has("weight-format") ? "fp32" : options.text("kv-format").value_or("fp16");
   const auto tokens = static_cast<size_t>(context);
-  const size_t kv_bytes = tokens * kv_bytes_per_token(config, kv_format == "fp32" ? 4 : 2);
+  const auto kv_bytes = [&](KvFormat kv) { return tokens * kv_bytes_per_token(config, kv); };
+  const KvFormat kv = kv_format == "fp32" ? KvFormat::Fp32 : kv_format == "fp16" ? KvFormat::Fp16 : KvFormat::Int8;
   const MemoryStatus machine = memory_status();
   return {{"context", context},
           {"weight_format", format},
           {"weight_bytes", weights},
           {"kv_format", kv_format},
-          {"kv_bytes", kv_bytes},
+          {"kv_bytes", kv_bytes(kv)},
           {"kv_bytes_by_format",
-           {{"fp32", tokens * kv_bytes_per_token(config, 4)}, {"fp16", tokens * kv_bytes_per_token(config, 2)}}},
+           {{"fp32", kv_bytes(KvFormat::Fp32)}, {"fp16", kv_bytes(KvFormat::Fp16)}, {"int8", kv_bytes(KvFormat::Int8)}}},
           {"visible_tokens", config.window ? std::min(context, *config.window) : context},
-          {"total_bytes", weights + kv_bytes},
+          {"total_bytes", weights + kv_bytes(kv)},
           {"machine_bytes", machine.total_bytes},
           {"available_bytes", machine.available_bytes}};
 }
@@ -92,6 +93,16 @@ OrderedJson inspect_report(const std::string& path, const Options& options) {
                        {"format", dtype_name(tensor.dtype)},
                        {"shape", tensor.shape},
                        {"bytes", tensor.bytes.size()}});
+  }
+  for (const auto& [name, matrix] : checkpoint.weights->coded()) {
+    parameters += static_cast<size_t>(matrix.rows * matrix.columns);
+    auto& [count, bytes] = formats[format_description(matrix.format)];
+    count += 1;
+    bytes += matrix.bytes();
+    tensors.push_back({{"name", name},
+                       {"format", format_description(matrix.format)},
+                       {"shape", {matrix.rows, matrix.columns}},
+                       {"bytes", matrix.bytes()}});
   }
   report["parameters"] = parameters;
   report["tensors"] = std::move(tensors);

@@ -35,58 +35,52 @@ void note_unused(const Options& options, LoadNotes& notes) {
   if (!unused.empty()) notes.add(unused + ": no effect, because the weights are not quantized");
 }
 
-struct Formats {
-  WeightFormat weights = WeightFormat::AsStored;
-  KvFormat kv = KvFormat::Fp16;
-};
-
-Formats settle_formats(const Options& options, LoadNotes& notes) {
-  Formats formats;
+KvFormat settle_kv_format(const Options& options, LoadNotes& notes) {
   const auto weights = options.text("weight-format"), kv = options.text("kv-format");
-  if (weights) formats.weights = *weights == "fp32" ? WeightFormat::Fp32 : WeightFormat::Fp16;
-  formats.kv = kv == "fp32" || weights == "fp32" ? KvFormat::Fp32 : KvFormat::Fp16;
-  if (kv == "fp16" && weights == "fp32")
-    notes.add("--kv-format fp16: no effect, because --weight-format fp32 implies fp32");
-  return formats;
-}
-
-std::string weight_format_name(WeightFormat format, const Plan& plan) {
-  switch (format) {
-    case WeightFormat::AsStored:
-      return stored_format(plan);
-    case WeightFormat::Fp32:
-      return "fp32";
-    case WeightFormat::Fp16:
-      return "fp16";
-    case WeightFormat::Bf16:
-      return "bf16";
+  if (weights == "fp32") {
+    if (kv.value_or("fp32") != "fp32")
+      notes.add("--kv-format " + *kv + ": no effect, because --weight-format fp32 implies fp32");
+    return KvFormat::Fp32;
   }
-  return "";
+  if (!kv) return KvFormat::Fp16;
+  return *kv == "fp32" ? KvFormat::Fp32 : *kv == "fp16" ? KvFormat::Fp16 : KvFormat::Int8;
 }
 
 }  // namespace
 
-std::string stored_format(const Plan& plan) {
-  std::map<DType, size_t> bytes;
+std::string weight_format(const Plan& plan) {
+  std::map<std::string, int64_t> weights;
   for (const auto& weight : plan.weights)
-    for (const Segment& segment : weight->segments) bytes[segment.values->dtype] += segment.values->bytes.size();
-  DType most = DType::F32;
-  for (const auto& [dtype, count] : bytes)
-    if (count > bytes[most]) most = dtype;
-  switch (most) {
-    case DType::F16:
-      return "fp16";
-    case DType::BF16:
-      return "bf16";
-    case DType::F32:
-      return "fp32";
-    default:
-      return std::string(dtype_name(most));
-  }
+    for (const Segment& segment : weight->segments)
+      weights[format_name(segment.format)] += segment.rows * weight->columns;
+  const auto most = std::max_element(weights.begin(), weights.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == weights.end() ? "" : most->first;
 }
 
-size_t kv_bytes_per_token(const ModelConfig& config, size_t element_bytes) {
-  return static_cast<size_t>(config.layers * 2 * config.kv_size()) * element_bytes;
+std::string kv_format_name(KvFormat format) {
+  switch (format) {
+    case KvFormat::Fp32:
+      return "fp32";
+    case KvFormat::Fp16:
+      return "fp16";
+    case KvFormat::Int8:
+      return "int8";
+  }
+  return "";
+}
+
+size_t kv_bytes_per_token(const ModelConfig& config, KvFormat format) {
+  const auto heads = static_cast<size_t>(config.layers * 2 * config.kv_heads), size = static_cast<size_t>(config.head_size);
+  switch (format) {
+    case KvFormat::Fp32:
+      return heads * size * 4;
+    case KvFormat::Fp16:
+      return heads * size * 2;
+    case KvFormat::Int8:
+      return heads * (size + 4);  // and a scale
+  }
+  return 0;
 }
 
 std::shared_ptr<LoadedModel> load_model(const std::string& path, const Options& options, const Callbacks& callbacks) {
@@ -101,12 +95,16 @@ std::shared_ptr<LoadedModel> load_model(const std::string& path, const Options& 
   const Checkpoint& checkpoint = model->checkpoint;
   model->plan = std::make_shared<const Plan>(plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file));
 
+  if (options.has("weight-format")) {
+    const DType dtype = options.text("weight-format") == "fp32" ? DType::F32 : DType::F16;
+    model->plan = std::make_shared<const Plan>(with_formats(*model->plan, [&](const Weight&, const Segment&) { return dtype; }));
+  }
   note_unused(options, *notes);
   if (options.text("device") == "auto") notes->add("--device auto: computing on " + std::string(device.name()));
-  const Formats formats = settle_formats(options, *notes);
   DeviceOptions compile;
-  compile.weight_format = formats.weights;
-  compile.kv_format = formats.kv;
+  compile.kv_format = settle_kv_format(options, *notes);
+  if (options.text("activation-format") == "fp32" || options.text("weight-format") == "fp32")
+    compile.activation_format = ActivationFormat::Fp32;
   compile.threads = static_cast<int>(options.integer("threads").value_or(0));
   compile.isa = options.text("isa").value_or("");
   compile.note = [notes](std::string_view text) { notes->add(text); };
@@ -115,9 +113,8 @@ std::shared_ptr<LoadedModel> load_model(const std::string& path, const Options& 
   model->network = device.compile(model->plan, compile);
 
   model->device = device.name();
-  model->weight_format = weight_format_name(formats.weights, *model->plan);
-  model->kv_format = formats.kv == KvFormat::Fp32 ? "fp32" : "fp16";
-  model->kv_element_bytes = formats.kv == KvFormat::Fp32 ? 4 : 2;
+  model->weight_format = weight_format(*model->plan);
+  model->kv_format = compile.kv_format;
   model->notes = std::move(notes->texts);
   notes->callbacks = nullptr;
   model->load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -149,7 +146,7 @@ philo_status philo_model_report(const philo_model* model, char** json, philo_err
                             {"isa", traits.isa},
                             {"threads", traits.threads},
                             {"weight_format", loaded.weight_format},
-                            {"kv_format", loaded.kv_format},
+                            {"kv_format", philo::kv_format_name(loaded.kv_format)},
                             {"context", traits.context},
                             {"chat", loaded.checkpoint.chat_template != nullptr},
                             {"weight_bytes", traits.weight_bytes},

@@ -11,10 +11,11 @@ namespace philo {
 
 std::shared_ptr<LoadedModel> load_model(const std::string& path, const Options& options, const Callbacks& callbacks);
 
-// The format that most of the plan's weight bytes are stored in: "bf16".
-std::string stored_format(const Plan& plan);
+// The format that most of the plan's weights are computed in: "bf16", "int4".
+std::string weight_format(const Plan& plan);
+std::string kv_format_name(KvFormat format);
 
 // Keys and values of one token in all layers.
-size_t kv_bytes_per_token(const ModelConfig& config, size_t element_bytes);
+size_t kv_bytes_per_token(const ModelConfig& config, KvFormat format);
 
 }  // namespace philo

@@ -15,12 +15,13 @@
 
 namespace philo {
 
-enum class WeightFormat : uint8_t { AsStored, Fp32, Fp16, Bf16 };
-enum class KvFormat : uint8_t { Fp32, Fp16 };
+enum class KvFormat : uint8_t { Fp32, Fp16, Int8 };      // Int8: with one scale for each token and head
+enum class ActivationFormat : uint8_t { Int8, Fp32 };    // of the inputs of matrices of integer codes; those of floats take fp32
 
+// What a network computes with beside its weights, whose formats the plan says.
 struct DeviceOptions {
-  WeightFormat weight_format = WeightFormat::AsStored;
   KvFormat kv_format = KvFormat::Fp16;
+  ActivationFormat activation_format = ActivationFormat::Int8;
   int threads = 0;   // 0: what is fastest here
   std::string isa;   // empty: the best one here
   NoteSink note;     // may be empty

@@ -2,6 +2,7 @@
 #include "machine/thread_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "machine/cpu.h"
 
@@ -46,7 +47,13 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::work(size_t thread) {
-  for (size_t index; (index = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) function_(context_, index, thread);
+  try {
+    for (size_t index; (index = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) function_(context_, index, thread);
+  } catch (...) {
+    next_.store(tasks_, std::memory_order_relaxed);
+    const std::scoped_lock lock(mutex_);
+    if (!failure_) failure_ = std::current_exception();
+  }
 }
 
 void ThreadPool::start(size_t tasks, Function function, const void* context) {
@@ -71,6 +78,7 @@ void ThreadPool::start(size_t tasks, Function function, const void* context) {
   for (int spins = 0; (state_.load(std::memory_order_acquire) & inside_mask) != 0; ++spins)
     if (spins < spins_before_sleep) pause();
     else std::this_thread::yield();
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 bool ThreadPool::enter(uint32_t& seen) {

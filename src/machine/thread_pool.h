@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -20,7 +21,8 @@ class ThreadPool {
 
   size_t threads() const { return workers_.size() + 1; }
 
-  // Calls task(index, thread) for index 0 … tasks - 1, thread < threads(), and returns when all are done. The task must not throw.
+  // Calls task(index, thread) for index 0 … tasks - 1, thread < threads(), and returns when all are done. Where a task throws, the
+  // tasks not yet begun are left out and the first exception comes out of run().
   template <typename Task>
   void run(size_t tasks, const Task& task) {
     start(tasks, [](const void* context, size_t index, size_t thread) { (*static_cast<const Task*>(context))(index, thread); }, &task);
@@ -42,6 +44,7 @@ class ThreadPool {
   // the job closed and is not waited for.
   alignas(64) std::atomic<uint64_t> state_{0};
   std::atomic<bool> ending_{false};
+  std::exception_ptr failure_;  // the first of the current job
   std::atomic<int> sleepers_{0};
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const philo::JsonObject object(json, "config.json");
     philo::fuzz::allow_input_errors([&] { philo::parse_generation_defaults(object); });
     philo::fuzz::allow_input_errors([&] { philo::eos_token_ids(object); });
-    philo::fuzz::allow_input_errors([&] { philo::refuse_quantization(object); });
+    philo::fuzz::allow_input_errors([&] { philo::quantization_of(object); });
     const philo::ModelConfig config = philo::parse_config(json, "config.json");
     check(config);
     philo::fuzz::allow_input_errors([&] { philo::plan_phi3(config, std::make_shared<const philo::Weights>(), "no weights"); });

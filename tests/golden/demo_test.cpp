@@ -35,8 +35,10 @@ class DemoTest : public testing::Test {
     checkpoint_ = open_checkpoint(demo_folder);
     plan_ = std::make_shared<const Plan>(plan_phi3(checkpoint_.config, checkpoint_.weights, checkpoint_.weights_file));
   }
-  std::shared_ptr<const Network> compile(const DeviceOptions& options) const {
-    return find_device("cpu").compile(plan_, options);
+  std::shared_ptr<const Network> compile(const DeviceOptions& options, std::optional<MatrixFormat> weights = {}) const {
+    std::shared_ptr<const Plan> plan = plan_;
+    if (weights) plan = std::make_shared<const Plan>(with_formats(*plan, [&](const Weight&, const Segment&) { return *weights; }));
+    return find_device("cpu").compile(plan, options);
   }
 
   Checkpoint checkpoint_;
@@ -71,12 +73,11 @@ TEST_F(DemoTest, AnswersToTheHeldOutQuestions) {
   const Json recorded = read_json_file(data_folder + "/demo_questions.json");
   ASSERT_NE(checkpoint_.chat_template, nullptr);
   DeviceOptions device;
-  device.weight_format = WeightFormat::Fp32;
   device.kv_format = KvFormat::Fp32;
   GenerationOptions options;
   options.max_new_tokens = 100;
   for (const StopToken& stop : checkpoint_.stop_tokens) options.stop_tokens.push_back(stop.id);
-  Conversation conversation(compile(device), plan_, checkpoint_.tokenizer,
+  Conversation conversation(compile(device, DType::F32), plan_, checkpoint_.tokenizer,
                             static_cast<size_t>(checkpoint_.config.context));
   size_t right = 0, stopped = 0, same = 0;
   std::string report;

@@ -100,13 +100,14 @@ void GoldenTest::SetUp() {
   if (const auto reason = find_device("cpu").refuses(*golden_->plan, options)) GTEST_SKIP() << *reason;
 }
 
-std::unique_ptr<Network> GoldenTest::compile(KvFormat kv_format, int threads, WeightFormat weight_format) const {
+std::unique_ptr<Network> GoldenTest::compile(KvFormat kv_format, int threads, std::optional<MatrixFormat> weights) const {
   DeviceOptions options;
   options.isa = GetParam().isa;
-  options.weight_format = weight_format;
   options.kv_format = kv_format;
   options.threads = threads;
-  std::unique_ptr<Network> network = find_device("cpu").compile(golden_->plan, options);
+  std::shared_ptr<const Plan> plan = golden_->plan;
+  if (weights) plan = std::make_shared<const Plan>(with_formats(*plan, [&](const Weight&, const Segment&) { return *weights; }));
+  std::unique_ptr<Network> network = find_device("cpu").compile(plan, options);
   EXPECT_EQ(network->traits().isa, GetParam().isa);
   return network;
 }

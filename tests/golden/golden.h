@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -67,7 +68,7 @@ class GoldenTest : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override;
   std::unique_ptr<Network> compile(KvFormat kv_format = KvFormat::Fp32, int threads = 2,
-                                   WeightFormat weight_format = WeightFormat::Fp32) const;
+                                   std::optional<MatrixFormat> weights = DType::F32) const;  // weights: nothing = as stored
   const Golden* golden_ = nullptr;
 };
 

@@ -159,7 +159,7 @@ TEST_P(LogitsTest, HalfPrecisionCache) {
 
 // bfloat16 and float16 weights are exact in float32, and nothing else may be coarser.
 TEST_P(LogitsTest, WeightsAsStored) {
-  const auto network = compile(KvFormat::Fp32, 2, WeightFormat::AsStored);
+  const auto network = compile(KvFormat::Fp32, 2, std::nullopt);
   for (size_t prompt = 0; prompt < golden_->prompts.size(); ++prompt) {
     const auto session = network->open(golden_->prompts[prompt].ids.size());
     const std::vector<float> whole = feed(*network, *session, golden_->prompts[prompt].ids, 512);

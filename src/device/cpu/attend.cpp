@@ -19,8 +19,9 @@ size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * 
 
 size_t state_floats(size_t head_size) { return 2 * rows_per_work + rows_per_work * round_up(head_size, 16); }
 
+// Two softmax states and the kernels' scratch; while keys are appended, a turned key and its codes.
 size_t thread_floats(size_t head_size) {
-  return round_up(2 * state_floats(head_size) + attend_scratch_floats(head_size) + head_size, 16);
+  return round_up(2 * state_floats(head_size) + attend_scratch_floats(head_size) + 2 * round_up(head_size, 16), 16);
 }
 
 }  // namespace
@@ -64,7 +65,6 @@ Attention::State Attention::state_at(float* memory) const {
 void Attention::rotate_and_append(size_t layer, std::span<const AttendTurn> turns, const float* in, size_t in_stride) {
   const size_t kv_offset = heads_ * head_size_, half = rotary_size_ / 2;
   for (const AttendTurn& turn : turns) {
-    const bool wide = turn.cache->shape().format == KvFormat::Fp32;
     pool_.run(turn.tokens * kv_heads_, [&](size_t index, size_t thread) {
       const size_t token = index / kv_heads_, head = index % kv_heads_, row = turn.first_token + token;
       const float* const cosine = turn.cosine + token * half;
@@ -74,22 +74,30 @@ void Attention::rotate_and_append(size_t layer, std::span<const AttendTurn> turn
       for (size_t h = head * group_; h < (head + 1) * group_; ++h)
         kernels_.rope(from + h * head_size_, cosine, sine, rotary_size_, head_size_, rotated + h * head_size_);
 
-      const size_t position = turn.position + token, block = position / key_block_tokens;
-      const size_t offset = position % key_block_tokens * head_size_ * turn.cache->shape().element_bytes();
-      std::byte* const key = turn.cache->keys(layer, head, block) + offset;
-      std::byte* const value = turn.cache->values(layer, head, block) + offset;
+      const size_t position = turn.position + token, block = position / key_block_tokens, place = position % key_block_tokens;
       const float* const key_in = from + kv_offset + head * head_size_;
       const float* const value_in = key_in + kv_heads_ * head_size_;
       float* const turned = scratch_.floats() + thread * thread_floats(head_size_);
       kernels_.rope(key_in, cosine, sine, rotary_size_, head_size_, turned);
-      if (wide) {
-        std::memcpy(key, turned, head_size_ * sizeof(float));
-        std::memcpy(value, value_in, head_size_ * sizeof(float));
-      } else {
-        kernels_.store_f16(turned, head_size_, key);
-        kernels_.store_f16(value_in, head_size_, value);
-      }
+      append(*turn.cache, turned, turned + round_up(head_size_, 16), turn.cache->keys(layer, head, block), place);
+      append(*turn.cache, value_in, turned + round_up(head_size_, 16), turn.cache->values(layer, head, block), place);
     });
+  }
+}
+
+// One token's key or value of a head into its place in a block.
+void Attention::append(const KvCache& cache, const float* in, float* scratch, std::byte* block, size_t place) const {
+  std::byte* const to = block + place * head_size_ * cache.shape().element_bytes();
+  switch (cache.shape().format) {
+    case KvFormat::Fp32: std::memcpy(to, in, head_size_ * sizeof(float)); break;
+    case KvFormat::Fp16: kernels_.store_f16(in, head_size_, to); break;
+    case KvFormat::Int8: {
+      auto* const codes = reinterpret_cast<int8_t*>(scratch);  // the kernel writes up to a multiple of 8 codes
+      int32_t sum;
+      kernels_.quantize_input(in, head_size_, head_size_, codes, cache.scales(block) + place, &sum);
+      std::memcpy(to, codes, head_size_);
+      break;
+    }
   }
 }
 
@@ -102,7 +110,8 @@ size_t Attention::segments_end(const Work& work) const { return work.position(wo
 // Leaves in `state` the softmax over those keys of one segment that the rows see.
 void Attention::attend_segment(const Work& work, size_t layer, size_t segment, const State& state, float* scratch) const {
   KvCache& cache = *work.turn->cache;
-  const auto attend = cache.shape().format == KvFormat::Fp32 ? kernels_.attend_f32 : kernels_.attend_f16;
+  const KvFormat format = cache.shape().format;
+  const auto attend = format == KvFormat::Fp32 ? kernels_.attend_f32 : format == KvFormat::Fp16 ? kernels_.attend_f16 : kernels_.attend_i8;
   state.clear(work.rows, head_size_);
   const float* queries[rows_per_work];
   uint32_t first[rows_per_work], last[rows_per_work];
@@ -122,12 +131,17 @@ void Attention::attend_segment(const Work& work, size_t layer, size_t segment, c
       first[row] = within(cache.first_visible(work.position(row)));
       last[row] = within(work.position(row) + 1);
     }
+    std::byte* const keys = cache.keys(layer, work.kv_head, block);
+    std::byte* const values = cache.values(layer, work.kv_head, block);
+    const bool coded = format == KvFormat::Int8;
     attend({.queries = queries,
             .rows = work.rows,
             .head_size = head_size_,
             .scale = scale_,
-            .keys = cache.keys(layer, work.kv_head, block),
-            .values = cache.values(layer, work.kv_head, block),
+            .keys = keys,
+            .values = values,
+            .key_scales = coded ? cache.scales(keys) : nullptr,
+            .value_scales = coded ? cache.scales(values) : nullptr,
             .first = first,
             .last = last,
             .maximum = state.maximum,

@@ -14,16 +14,16 @@ class CpuDevice final : public Device {
  public:
   std::string_view name() const override { return "cpu"; }
 
-  std::optional<std::string> refuses(const Plan& plan, const DeviceOptions& options) const override {
+  std::optional<std::string> refuses(const Plan& plan, const DeviceOptions&) const override {
     if (plan.steps.empty() || plan.steps.front().op != Op::Embed || plan.steps.back().op != Op::Linear)
       return "this plan is a part of a network; a network starts from tokens and ends in logits";
     for (const auto& weight : plan.weights)
       for (const Segment& segment : weight->segments)
-        if (auto reason = refuses_tensor(*segment.values)) return reason;
-    const size_t needed = conversion_bytes(plan, options.weight_format), available = memory_status().available_bytes;
+        if (auto reason = refuses_segment(segment)) return reason;
+    const size_t needed = allocated_bytes(plan), available = memory_status().available_bytes;
     if (available != 0 && needed > available)
-      return "converting the weights takes " + std::to_string(needed >> 20) + " MiB of memory and " + std::to_string(available >> 20) +
-             " MiB are free; leave --weight-format out to use them as stored, or choose a smaller one";
+      return "the weights take " + std::to_string(needed >> 20) + " MiB of memory and " + std::to_string(available >> 20) +
+             " MiB are free; close other programs or choose a smaller --weight-format";
     return std::nullopt;
   }
 

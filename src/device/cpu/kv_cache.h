@@ -16,8 +16,10 @@ struct KvShape {
   KvFormat format;
   std::optional<size_t> window;  // tokens that a query sees, itself included
 
-  size_t element_bytes() const { return format == KvFormat::Fp32 ? 4 : 2; }
-  size_t head_bytes() const { return key_block_tokens * head_size * element_bytes(); }  // of one head's keys in a block
+  size_t element_bytes() const { return format == KvFormat::Fp32 ? 4 : format == KvFormat::Fp16 ? 2 : 1; }
+  // One head's keys in a block: (key_block_tokens, head_size) elements and, where they are codes, (key_block_tokens) float32 scales.
+  size_t element_block_bytes() const { return (key_block_tokens * head_size * element_bytes() + 63) / 64 * 64; }
+  size_t head_bytes() const { return element_block_bytes() + (format == KvFormat::Int8 ? key_block_tokens * sizeof(float) : 0); }
   size_t block_bytes() const { return layers * 2 * kv_heads * head_bytes(); }
 };
 
@@ -44,9 +46,12 @@ class KvCache final : public Session {
   size_t first_visible(size_t position) const {
     return shape_.window && position + 1 > *shape_.window ? position + 1 - *shape_.window : 0;
   }
-  // Start of the (key_block_tokens, head_size) keys or values of a head; `block` is the absolute number of a prepared block.
+  // The (key_block_tokens, head_size) keys or values of a head; `block` is the absolute number of a prepared block.
   std::byte* keys(size_t layer, size_t head, size_t block) { return part(2 * layer, head, block); }
   std::byte* values(size_t layer, size_t head, size_t block) { return part(2 * layer + 1, head, block); }
+
+  // The scales of an Int8 block that keys() or values() gave, (key_block_tokens).
+  float* scales(std::byte* elements) const { return reinterpret_cast<float*>(elements + shape_.element_block_bytes()); }
 
   bool long_factors = false;  // which LongRoPE factors the keys were turned with
 

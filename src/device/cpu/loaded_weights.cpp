@@ -1,4 +1,4 @@
-// Reads mapped weights ahead, or converts them on all threads.
+// Reads mapped weights ahead, converts or repacks them on all threads.
 #include "device/cpu/loaded_weights.h"
 
 #include <atomic>
@@ -13,31 +13,16 @@
 namespace philo {
 namespace {
 
-std::optional<FloatFormat> stored_format(const Tensor& tensor) {
-  if (tensor.dtype == DType::F32) return FloatFormat::F32;
-  if (tensor.dtype == DType::F16) return FloatFormat::F16;
-  if (tensor.dtype == DType::BF16) return FloatFormat::BF16;
+std::optional<FloatFormat> float_format(const MatrixFormat& format) {
+  const auto* const dtype = std::get_if<DType>(&format);
+  if (dtype == nullptr) return std::nullopt;
+  if (*dtype == DType::F32) return FloatFormat::F32;
+  if (*dtype == DType::F16) return FloatFormat::F16;
+  if (*dtype == DType::BF16) return FloatFormat::BF16;
   return std::nullopt;
 }
 
-FloatFormat wanted_format(const Tensor& tensor, WeightFormat format) {
-  switch (format) {
-    case WeightFormat::AsStored: return *stored_format(tensor);
-    case WeightFormat::Fp32: return FloatFormat::F32;
-    case WeightFormat::Fp16: return FloatFormat::F16;
-    case WeightFormat::Bf16: return FloatFormat::BF16;
-  }
-  return FloatFormat::F32;
-}
-
-std::string_view format_name(FloatFormat format) {
-  switch (format) {
-    case FloatFormat::F32: return "fp32";
-    case FloatFormat::F16: return "fp16";
-    case FloatFormat::BF16: return "bf16";
-  }
-  return "";
-}
+bool is_coded(const Segment& segment) { return std::holds_alternative<CodeFormat>(segment.format); }
 
 // Least magnitude that rounds to infinity: half a step above the largest number.
 float overflow_limit(FloatFormat format) {
@@ -84,9 +69,14 @@ class LoadProgress {
 
 constexpr size_t chunk_elements = size_t{1} << 18, chunks_per_report = 128;
 
+Error too_large(const std::string& name, FloatFormat format) {
+  return {ErrorCode::Device, "tensor " + shown(name) + " holds numbers too large for " + (format == FloatFormat::F16 ? "fp16" : "bf16") +
+                                 " weights; use --weight-format fp32 or bf16"};
+}
+
 void convert_tensor(const Tensor& tensor, FloatFormat to, std::byte* out, const Kernels& kernels, ThreadPool& pool,
                     LoadProgress& progress) {
-  const FloatFormat from = *stored_format(tensor);
+  const FloatFormat from = *float_format(tensor.dtype);
   const size_t elements = tensor.elements(), chunks = (elements + chunk_elements - 1) / chunk_elements;
   std::atomic<bool> fits{true};
   for (size_t begin = 0; begin < chunks; begin += chunks_per_report) {
@@ -96,10 +86,30 @@ void convert_tensor(const Tensor& tensor, FloatFormat to, std::byte* out, const 
       if (!convert(kernels, from, tensor.bytes.data() + first * element_bytes(from), part, to, out + first * element_bytes(to)))
         fits.store(false, std::memory_order_relaxed);
     });
-    if (!fits.load())
-      throw Error(ErrorCode::Device, "tensor " + shown(tensor.name) + " holds numbers too large for " + std::string(format_name(to)) +
-                                         " weights; use --weight-format fp32 or bf16");
+    if (!fits.load()) throw too_large(tensor.name, to);
     progress.add(std::min(count * chunk_elements, elements - begin * chunk_elements) * element_bytes(from));
+  }
+}
+
+// Decodes stored codes to floats.
+void decode_matrix(const Segment& segment, FloatFormat to, std::byte* out, const Kernels& kernels, ThreadPool& pool, LoadProgress& progress) {
+  constexpr size_t rows_per_task = 16;
+  const auto rows = static_cast<size_t>(segment.rows), columns = static_cast<size_t>(columns_of(segment));
+  const size_t tasks = (rows + rows_per_task - 1) / rows_per_task;
+  std::atomic<bool> fits{true};
+  for (size_t begin = 0; begin < tasks; begin += chunks_per_report) {
+    const size_t count = std::min(chunks_per_report, tasks - begin);
+    pool.run(count, [&](size_t index, size_t) {
+      std::vector<float> values(columns);
+      const size_t first = (begin + index) * rows_per_task, last = std::min(first + rows_per_task, rows);
+      for (size_t row = first; row < last; ++row) {
+        segment.coded->read_row(static_cast<int64_t>(row), values);
+        if (!convert(kernels, FloatFormat::F32, reinterpret_cast<const std::byte*>(values.data()), columns, to, out + row * columns * element_bytes(to)))
+          fits.store(false);
+      }
+    });
+    if (!fits.load()) throw too_large(segment.name(), to);
+    progress.add(segment.stored_bytes() * (begin + count) / tasks - segment.stored_bytes() * begin / tasks);
   }
 }
 
@@ -118,73 +128,124 @@ void read_ahead(const Tensor& tensor, ThreadPool& pool, LoadProgress& progress) 
   }
 }
 
-// Each tensor of the matrices once, in the order of the plan.
-std::vector<const Tensor*> matrix_tensors(const Plan& plan) {
-  std::vector<const Tensor*> tensors;
+// Each stored matrix once, in the order of the plan, as a segment that is computed with; of a tied one the head, which is read whole.
+std::vector<const Segment*> matrix_segments(const Plan& plan) {
+  std::vector<const Segment*> segments;
   std::set<const std::byte*> seen;
-  for (const Step& step : plan.steps)
-    if (step.op == Op::Embed || step.op == Op::Linear)
-      for (const Segment& segment : step.weight->segments)
-        if (seen.insert(segment.values->bytes.data()).second) tensors.push_back(segment.values);
-  return tensors;
+  for (const Op op : {Op::Linear, Op::Embed})
+    for (const Step& step : plan.steps)
+      if (step.op == op)
+        for (const Segment& segment : step.weight->segments)
+          if (seen.insert(segment.place()).second) segments.push_back(&segment);
+  return segments;
 }
 
 }  // namespace
 
 size_t element_bytes(FloatFormat format) { return format == FloatFormat::F32 ? 4 : 2; }
 
-std::optional<std::string> refuses_tensor(const Tensor& tensor) {
-  if (stored_format(tensor)) return std::nullopt;
-  return "tensor " + shown(tensor.name) + " is stored as " + std::string(dtype_name(tensor.dtype)) +
-         "; the cpu device reads F32, F16 and BF16";
+std::optional<std::string> refuses_segment(const Segment& segment) {
+  if (const auto* dtype = std::get_if<DType>(&segment.format); dtype != nullptr) {
+    if (float_format(*dtype) && (segment.coded != nullptr || float_format(segment.values->dtype))) return std::nullopt;
+    return "tensor " + shown(segment.name()) + " is stored as " + std::string(dtype_name(*dtype)) + "; the cpu device reads F32, F16 and BF16";
+  }
+  const auto& format = std::get<CodeFormat>(segment.format);
+  if (kernel_group(format, columns_of(segment)) != 0) return std::nullopt;
+  return "tensor " + shown(segment.name()) + " has groups of " + std::to_string(format.group_size) + " columns in rows of " +
+         std::to_string(columns_of(segment)) + "; the cpu device computes one scale per row and groups that are multiples of 32 and divide the row";
 }
 
-size_t conversion_bytes(const Plan& plan, WeightFormat format) {
+size_t allocated_bytes(const Plan& plan) {
   size_t bytes = 0;
-  for (const Tensor* tensor : matrix_tensors(plan))
-    if (const FloatFormat to = wanted_format(*tensor, format); to != *stored_format(*tensor))
-      bytes += tensor->elements() * element_bytes(to);
+  std::set<std::pair<const std::byte*, FloatFormat>> converted;
+  for (const Step& step : plan.steps) {
+    if (step.op != Op::Linear && step.op != Op::Embed) continue;
+    for (const Segment& segment : step.weight->segments) {
+      if (is_coded(segment)) {
+        if (step.op == Op::Linear) bytes += panel_bytes(segment);
+      } else if (const FloatFormat to = *float_format(segment.format); !segment.as_stored() && converted.emplace(segment.place(), to).second) {
+        bytes += static_cast<size_t>(segment.rows * columns_of(segment)) * element_bytes(to);
+      }
+    }
+  }
   return bytes;
 }
 
-LoadedWeights::LoadedWeights(const Plan& plan, const DeviceOptions& options, const Kernels& kernels, ThreadPool& pool) {
-  const std::vector<const Tensor*> tensors = matrix_tensors(plan);
-  size_t total = 0;
-  for (const Tensor* tensor : tensors) total += tensor->bytes.size();
-  LoadProgress progress(options.progress, total);
-  const size_t available = memory_status().available_bytes;
-  for (const Tensor* tensor : tensors) {
-    const FloatFormat to = wanted_format(*tensor, options.weight_format);
-    if (to != *stored_format(*tensor)) {
-      Buffer buffer(tensor->elements() * element_bytes(to), "converted weights");
-      convert_tensor(*tensor, to, buffer.data(), kernels, pool, progress);
-      memory_bytes_ += buffer.bytes();
-      converted_.emplace(tensor->bytes.data(), std::move(buffer));
-    } else if (total < available) {
-      read_ahead(*tensor, pool, progress);
-    }
-  }
-  for (const Step& step : plan.steps) {
-    if (step.weight == nullptr) continue;
+// Fills a LoadedWeights, step by step of the plan.
+class LoadedWeights::Loader {
+ public:
+  Loader(LoadedWeights& weights, const DeviceOptions& options, const Kernels& kernels, ThreadPool& pool, size_t stored_bytes)
+      : weights_(weights),
+        kernels_(kernels),
+        pool_(pool),
+        progress_(options.progress, stored_bytes),
+        reads_ahead_(stored_bytes < memory_status().available_bytes) {}
+
+  void load(const Step& step) {
     const Weight& weight = *step.weight;
     if (step.op == Op::RmsNorm) {
-      const Tensor& tensor = *weight.segments.front().values;
-      Buffer norm(tensor.elements() * sizeof(float), "norms");
-      convert(kernels, *stored_format(tensor), tensor.bytes.data(), tensor.elements(), FloatFormat::F32, norm.data());
-      memory_bytes_ += norm.bytes();
-      norms_.emplace(&weight, std::move(norm));
-      continue;
+      load_norm(weight);
+      return;
     }
     Matrix matrix{{}, static_cast<size_t>(weight.rows), static_cast<size_t>(weight.columns)};
     for (const Segment& segment : weight.segments) {
-      const auto found = converted_.find(segment.values->bytes.data());
-      const FloatFormat format = wanted_format(*segment.values, options.weight_format);
-      const std::byte* data = found == converted_.end() ? segment.values->bytes.data() : found->second.data();
-      matrix.parts.push_back({data, format, static_cast<size_t>(segment.rows)});
-      if (step.op == Op::Linear) read_bytes_ += static_cast<size_t>(segment.rows) * matrix.columns * element_bytes(format);
+      MatrixPart part{.rows = static_cast<size_t>(segment.rows)};
+      if (!is_coded(segment)) load_floats(segment, part);
+      else if (step.op == Op::Embed) part.reader = std::make_shared<RowReader>(segment);
+      else load_panels(segment, part);
+      if (step.op == Op::Linear)
+        weights_.read_bytes_ += part.panels != nullptr ? part.panels->bytes() : part.rows * matrix.columns * element_bytes(part.format);
+      matrix.parts.push_back(std::move(part));
     }
-    matrices_.emplace(&weight, std::move(matrix));
+    weights_.matrices_.emplace(&weight, std::move(matrix));
   }
+
+ private:
+  void load_norm(const Weight& weight) {
+    const Tensor& tensor = *weight.segments.front().values;
+    Buffer norm(tensor.elements() * sizeof(float), "norms");
+    convert(kernels_, *float_format(tensor.dtype), tensor.bytes.data(), tensor.elements(), FloatFormat::F32, norm.data());
+    weights_.memory_bytes_ += norm.bytes();
+    weights_.norms_.emplace(&weight, std::move(norm));
+  }
+
+  void load_floats(const Segment& segment, MatrixPart& part) {
+    part.format = *float_format(segment.format);
+    if (segment.as_stored()) {
+      part.data = segment.place();
+      if (reads_ahead_ && seen_.insert(segment.place()).second) read_ahead(*segment.values, pool_, progress_);
+      return;
+    }
+    const auto [at, added] = weights_.converted_.try_emplace({segment.place(), part.format});
+    if (added) {
+      at->second = Buffer(part.rows * static_cast<size_t>(columns_of(segment)) * element_bytes(part.format), "converted weights");
+      if (segment.coded != nullptr) decode_matrix(segment, part.format, at->second.data(), kernels_, pool_, progress_);
+      else convert_tensor(*segment.values, part.format, at->second.data(), kernels_, pool_, progress_);
+      weights_.memory_bytes_ += at->second.bytes();
+    }
+    part.data = at->second.data();
+  }
+
+  void load_panels(const Segment& segment, MatrixPart& part) {
+    weights_.panels_.push_back(std::make_unique<Panels>(segment, pool_, [this](size_t bytes) { progress_.add(bytes); }));
+    part.panels = weights_.panels_.back().get();
+    weights_.memory_bytes_ += part.panels->bytes();
+  }
+
+  LoadedWeights& weights_;
+  const Kernels& kernels_;
+  ThreadPool& pool_;
+  LoadProgress progress_;
+  bool reads_ahead_;
+  std::set<const std::byte*> seen_;
+};
+
+LoadedWeights::LoadedWeights(const Plan& plan, const DeviceOptions& options, const Kernels& kernels, ThreadPool& pool) {
+  size_t stored = 0;
+  for (const Segment* segment : matrix_segments(plan)) stored += segment->stored_bytes();
+  Loader loader(*this, options, kernels, pool, stored);
+  for (const Step& step : plan.steps)
+    if (step.weight != nullptr) loader.load(step);
 }
 
 }  // namespace philo

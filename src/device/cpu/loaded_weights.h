@@ -1,22 +1,27 @@
-// A plan's weights as the kernels read them: in place in the mapped file, or converted into memory of our own.
+// A plan's weights as the kernels read them: in place in the mapped file, or in memory of our own.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "device/cpu/buffer.h"
 #include "device/cpu/kernels/kernels.h"
+#include "device/cpu/panels.h"
 #include "device/device.h"
 #include "machine/thread_pool.h"
+#include "model/segment_rows.h"
 
 namespace philo {
 
-// Rows of a matrix in one format.
+// Rows of a matrix in one format: floats, or integer codes.
 struct MatrixPart {
-  const std::byte* data;  // (rows, columns)
-  FloatFormat format;
   size_t rows;
+  const std::byte* data = nullptr;         // (rows, columns) of `format`; nullptr for integer codes
+  FloatFormat format = FloatFormat::F32;
+  const Panels* panels = nullptr;          // integer codes of a Linear
+  std::shared_ptr<RowReader> reader = {};  // integer codes of an Embed, decoded row by row where they lie
 };
 
 struct Matrix {
@@ -26,8 +31,8 @@ struct Matrix {
 
 size_t element_bytes(FloatFormat format);
 
-// Why the kernels can't read this tensor, or nothing.
-std::optional<std::string> refuses_tensor(const Tensor& tensor);
+// Why the kernels can't compute with this segment, or nothing.
+std::optional<std::string> refuses_segment(const Segment& segment);
 
 class LoadedWeights {
  public:
@@ -40,13 +45,16 @@ class LoadedWeights {
   size_t memory_bytes() const { return memory_bytes_; }  // beyond the mapped files
 
  private:
+  class Loader;
+
   std::map<const Weight*, Matrix> matrices_;
   std::map<const Weight*, Buffer> norms_;
-  std::map<const std::byte*, Buffer> converted_;  // by where the tensor lies: a tied head shares the embedding's
+  std::map<std::pair<const std::byte*, FloatFormat>, Buffer> converted_;  // by where the tensor lies: a tied head shares the embedding's
+  std::vector<std::unique_ptr<Panels>> panels_;
   size_t read_bytes_ = 0, memory_bytes_ = 0;
 };
 
-// Bytes that the conversion to options.weight_format will allocate.
-size_t conversion_bytes(const Plan& plan, WeightFormat format);
+// Bytes that loading will allocate for the matrices.
+size_t allocated_bytes(const Plan& plan);
 
 }  // namespace philo

@@ -20,6 +20,8 @@ size_t stride_of(size_t width) { return (width + 15) / 16 * 16 + 16; }
 
 int thread_count(int wanted) { return wanted == 0 ? static_cast<int>(cpu().cores) : wanted; }
 
+constexpr size_t linear_scratch_bytes = std::max(linear_scratch_floats * sizeof(float), coded_scratch_bytes);  // of a thread
+
 size_t index_of(Value value) { return static_cast<size_t>(value); }
 
 KvShape kv_shape(const ModelConfig& config, KvFormat format) {
@@ -43,12 +45,13 @@ struct CpuNetwork::Pass {
 CpuNetwork::CpuNetwork(std::shared_ptr<const Plan> plan, const DeviceOptions& options)
     : plan_(std::move(plan)),
       kv_format_(options.kv_format),
+      activation_format_(options.activation_format),
       kernels_(choose_kernels(options.isa)),
       pool_(thread_count(options.threads)),
       weights_(*plan_, options, kernels_, pool_),
       attention_(plan_->config, kernels_, pool_),
       short_frequencies_(rope_frequencies(plan_->config, false)),
-      linear_scratch_(linear_scratch_floats * sizeof(float) * pool_.threads(), "matrix products") {
+      linear_scratch_(linear_scratch_bytes * pool_.threads(), "matrix products") {
   if (plan_->config.long_rope) long_frequencies_ = rope_frequencies(plan_->config, true);
   assign_slots();
 }
@@ -216,8 +219,9 @@ void CpuNetwork::run_step(size_t index, Pass& pass, Logits& logits) const {
         auto row = static_cast<size_t>(pass.ids[token]);
         auto part = matrix.parts.begin();
         for (; row >= part->rows; ++part) row -= part->rows;
-        kernels_.embed[static_cast<size_t>(part->format)](part->data + row * matrix.columns * element_bytes(part->format),
-                                                          matrix.columns, out.data + token * out.stride);
+        float* const to = out.data + token * out.stride;
+        if (part->reader) part->reader->read_values(static_cast<int64_t>(row), {to, out.width});
+        else kernels_.embed[static_cast<size_t>(part->format)](part->data + row * matrix.columns * element_bytes(part->format), matrix.columns, to);
       }
       break;
     }
@@ -250,31 +254,92 @@ void CpuNetwork::run_step(size_t index, Pass& pass, Logits& logits) const {
 }
 
 void CpuNetwork::linear(const Matrix& matrix, const Activation& in, size_t tokens, const Activation& out) const {
-  constexpr size_t tile_rows = 12;            // a multiple of every table's row tiles
-  constexpr size_t task_bytes = 256 << 10;    // long enough to stream, short enough to share out evenly
-  constexpr size_t small_work = 32768;        // multiplications that are not worth waking anybody
-  size_t first_row = 0;
+  size_t first_row = 0, columns = 0;
+  QuantizedInput input;  // by groups of `columns`; parts share it
   for (const MatrixPart& part : matrix.parts) {
-    const size_t row_bytes = matrix.columns * element_bytes(part.format);
-    size_t task_rows = tokens < linear_block_rows ? std::max<size_t>(1, task_bytes / row_bytes) : linear_block_rows;
-    task_rows = std::min(task_rows, part.rows / (4 * pool_.threads()) + 1);
-    if (task_rows < linear_block_rows) task_rows = (task_rows + tile_rows - 1) / tile_rows * tile_rows;
-    if (part.rows * matrix.columns * tokens <= small_work) task_rows = part.rows;
-    const size_t tasks = (part.rows + task_rows - 1) / task_rows;
-    pool_.run(tasks, [&](size_t index, size_t thread) {
-      const size_t first = index * task_rows;
-      kernels_.linear[static_cast<size_t>(part.format)]({.weight = part.data + first * row_bytes,
-                                                         .rows = std::min(task_rows, part.rows - first),
-                                                         .depth = matrix.columns,
-                                                         .in = in.data,
-                                                         .in_stride = in.stride,
-                                                         .tokens = tokens,
-                                                         .out = out.data + first_row + first,
-                                                         .out_stride = out.stride,
-                                                         .scratch = linear_scratch_.floats() + thread * linear_scratch_floats});
-    });
+    const Activation rows{out.data + first_row, out.stride, part.rows};
     first_row += part.rows;
+    if (part.panels == nullptr) {
+      float_part(part, in, tokens, rows);
+      continue;
+    }
+    const PanelMatrix& panels = part.panels->matrix();
+    if (const size_t wanted = input_group(panels.depth, panels.group); activation_format_ == ActivationFormat::Int8 && wanted != columns) {
+      columns = wanted;
+      input = quantized(in, tokens, columns);
+    }
+    coded_part(panels, input, in, tokens, rows);
   }
+}
+
+namespace {
+
+constexpr size_t task_bytes = 256 << 10;  // of weights: long enough to stream, short enough to share out evenly
+constexpr size_t small_work = 32768;      // multiplications that are not worth waking anybody
+
+}  // namespace
+
+void CpuNetwork::float_part(const MatrixPart& part, const Activation& in, size_t tokens, const Activation& out) const {
+  constexpr size_t tile_rows = 12;  // a multiple of every table's row tiles
+  const size_t row_bytes = in.width * element_bytes(part.format);
+  size_t task_rows = tokens < linear_block_rows ? std::max<size_t>(1, task_bytes / row_bytes) : linear_block_rows;
+  task_rows = std::min(task_rows, part.rows / (4 * pool_.threads()) + 1);
+  if (task_rows < linear_block_rows) task_rows = (task_rows + tile_rows - 1) / tile_rows * tile_rows;
+  if (part.rows * in.width * tokens <= small_work) task_rows = part.rows;
+  pool_.run((part.rows + task_rows - 1) / task_rows, [&](size_t index, size_t thread) {
+    const size_t first = index * task_rows;
+    kernels_.linear[static_cast<size_t>(part.format)]({.weight = part.data + first * row_bytes,
+                                                       .rows = std::min(task_rows, part.rows - first),
+                                                       .depth = in.width,
+                                                       .in = in.data,
+                                                       .in_stride = in.stride,
+                                                       .tokens = tokens,
+                                                       .out = out.data + first,
+                                                       .out_stride = out.stride,
+                                                       .scratch = reinterpret_cast<float*>(linear_scratch_.data() + thread * linear_scratch_bytes)});
+  });
+}
+
+void CpuNetwork::coded_part(const PanelMatrix& matrix, const QuantizedInput& input, const Activation& in, size_t tokens,
+                            const Activation& out) const {
+  constexpr size_t block_panels = 4, many_tokens = 16;
+  const size_t rows = out.width;
+  const bool narrow = activation_format_ == ActivationFormat::Int8;
+  const auto kernel = (narrow ? kernels_.coded_linear_i8 : kernels_.coded_linear_f32)[matrix.bits == 4 ? 0 : 1];
+  const size_t panels = (rows + panel_rows - 1) / panel_rows;
+  size_t task_panels = std::max<size_t>(1, task_bytes / (panel_lines(matrix.bits, matrix.depth) * panel_line_bytes));
+  if (tokens >= many_tokens) task_panels = block_panels;
+  task_panels = std::min(task_panels, panels / (4 * pool_.threads()) + 1);
+  if (rows * matrix.depth * tokens <= small_work) task_panels = panels;
+  pool_.run((panels + task_panels - 1) / task_panels, [&](size_t index, size_t thread) {
+    const size_t first = index * task_panels;
+    kernel({.weight = matrix,
+            .first_panel = first,
+            .rows = std::min(task_panels * panel_rows, rows - first * panel_rows),
+            .input = input,
+            .in = in.data,
+            .in_stride = in.stride,
+            .tokens = tokens,
+            .out = out.data + first * panel_rows,
+            .out_stride = out.stride,
+            .scratch = linear_scratch_.data() + thread * linear_scratch_bytes});
+  });
+}
+
+// The input of a matrix as int8 codes by groups of columns; valid until the next call.
+QuantizedInput CpuNetwork::quantized(const Activation& in, size_t tokens, size_t group) const {
+  const size_t stride = (in.width + 63) / 64 * 64, groups = (in.width + group - 1) / group;
+  input_codes_.reserve(tokens * stride, "quantized activations");
+  input_scales_.reserve(tokens * groups * sizeof(float), "quantized activations");
+  input_sums_.reserve(tokens * groups * sizeof(int32_t), "quantized activations");
+  auto* const codes = reinterpret_cast<int8_t*>(input_codes_.data());
+  auto* const sums = reinterpret_cast<int32_t*>(input_sums_.data());
+  const auto quantize = [&](size_t token, size_t) {
+    kernels_.quantize_input(in.data + token * in.stride, in.width, group, codes + token * stride, input_scales_.floats() + token * groups,
+                            sums + token * groups);
+  };
+  pool_.run(tokens, quantize);
+  return {codes, stride, input_scales_.floats(), sums};
 }
 
 void CpuNetwork::show(const Step& step, const Activation& out, size_t tokens) const {

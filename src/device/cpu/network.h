@@ -28,11 +28,15 @@ class CpuNetwork final : public Network {
   void run_step(size_t index, Pass& pass, Logits& out) const;
   void keep_wanted_rows(size_t index, Pass& pass) const;
   void linear(const Matrix& matrix, const Activation& in, size_t tokens, const Activation& out) const;
+  void float_part(const MatrixPart& part, const Activation& in, size_t tokens, const Activation& out) const;
+  void coded_part(const PanelMatrix& matrix, const QuantizedInput& input, const Activation& in, size_t tokens, const Activation& out) const;
+  QuantizedInput quantized(const Activation& in, size_t tokens, size_t group) const;
   void show(const Step& step, const Activation& out, size_t tokens) const;
   Activation rows(Value value) const;
 
   std::shared_ptr<const Plan> plan_;
   KvFormat kv_format_;
+  ActivationFormat activation_format_;
   const Kernels& kernels_;
   mutable ThreadPool pool_;
   LoadedWeights weights_;
@@ -44,6 +48,7 @@ class CpuNetwork final : public Network {
   size_t narrow_at_;                  // from this step on only the rows are needed that somebody asked for
   mutable std::vector<Buffer> slots_; // (tokens, stride)
   mutable Buffer linear_scratch_, angles_;
+  mutable Buffer input_codes_, input_scales_, input_sums_;  // of the quantized input of a matrix
   StepObserver observer_;
 };
 

@@ -19,16 +19,20 @@ struct Settings {
   std::string isa = {};
   int threads = 2;
   KvFormat kv_format = KvFormat::Fp32;
-  WeightFormat weight_format = WeightFormat::AsStored;
+  std::optional<MatrixFormat> weights = {};  // as stored
 };
+
+std::shared_ptr<const Plan> in_format(const std::shared_ptr<const Plan>& plan, const MatrixFormat& format) {
+  return std::make_shared<const Plan>(with_formats(*plan, [&](const Weight&, const Segment&) { return format; }));
+}
 
 std::unique_ptr<Network> network_of(const std::shared_ptr<const Plan>& plan, const Settings& settings = {}) {
   DeviceOptions options;
   options.isa = settings.isa;
   options.threads = settings.threads;
   options.kv_format = settings.kv_format;
-  options.weight_format = settings.weight_format;
-  return cpu_device().compile(plan, options);
+  if (!settings.weights) return cpu_device().compile(plan, options);
+  return cpu_device().compile(in_format(plan, *settings.weights), options);
 }
 
 // Feeds tokens in chunks that repeat the sizes given; the logits of all of them.
@@ -269,12 +273,12 @@ TEST(CpuNetwork, ConvertsWeights) {
   const auto tokens = tiny_tokens(40);
   const auto stored = feed_new(*network_of(plan), tokens, {512});
   const auto expected = DoubleReference(*plan).logits(tokens);
-  const auto wide = network_of(plan, {.weight_format = WeightFormat::Fp32});
+  const auto wide = network_of(plan, {.weights = DType::F32});
   EXPECT_EQ(feed_new(*wide, tokens, {512}), stored);  // exact, and summed in the same order
   EXPECT_EQ(wide->traits().weight_bytes, 2 * network_of(plan)->traits().weight_bytes);
-  EXPECT_LT(error_of(feed_new(*network_of(plan, {.weight_format = WeightFormat::Fp16}), tokens, {512}), expected), 1e-10);
+  EXPECT_LT(error_of(feed_new(*network_of(plan, {.weights = DType::F16}), tokens, {512}), expected), 1e-10);
   const auto narrow = tiny_plan(tiny_config(), DType::F32);
-  const double error = error_of(feed_new(*network_of(narrow, {.weight_format = WeightFormat::Bf16}), tokens, {512}),
+  const double error = error_of(feed_new(*network_of(narrow, {.weights = DType::BF16}), tokens, {512}),
                                 DoubleReference(*narrow).logits(tokens));
   EXPECT_GT(error, 1e-8);
   EXPECT_LT(error, 1e-3);
@@ -285,8 +289,8 @@ TEST(CpuNetwork, RefusesWeightsThatFp16CanNotHold) {
   const Tensor* const tensor = plan->steps.back().weight->segments[0].values;
   const float large = 70000.0f;
   std::memcpy(const_cast<std::byte*>(tensor->bytes.data()) + 400, &large, sizeof large);
-  EXPECT_EQ(code_of([&] { network_of(plan, {.weight_format = WeightFormat::Fp16}); }), ErrorCode::Device);
-  EXPECT_NO_THROW(network_of(plan, {.weight_format = WeightFormat::Bf16}));
+  EXPECT_EQ(code_of([&] { network_of(plan, {.weights = DType::F16}); }), ErrorCode::Device);
+  EXPECT_NO_THROW(network_of(plan, {.weights = DType::BF16}));
 }
 
 TEST(CpuNetwork, StopsLoadingWhenAsked) {

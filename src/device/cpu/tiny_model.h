@@ -10,6 +10,7 @@
 
 #include "device/device.h"
 #include "model/plan.h"
+#include "model/segment_rows.h"
 
 namespace philo {
 
@@ -116,10 +117,9 @@ class DoubleReference {
   static std::vector<double> weight_row(const Weight& weight, int64_t row) {
     size_t segment = 0;
     for (; row >= weight.segments[segment].rows; ++segment) row -= weight.segments[segment].rows;
-    std::vector<double> out;
-    for (int64_t i = 0; i < weight.columns; ++i)
-      out.push_back(element(*weight.segments[segment].values, static_cast<size_t>(row * weight.columns + i)));
-    return out;
+    std::vector<float> values(static_cast<size_t>(weight.columns));
+    RowReader(weight.segments[segment]).read_values(row, values);
+    return {values.begin(), values.end()};
   }
 
   std::vector<double> rms_norm(const Weight& weight, const std::vector<double>& in) const {
