@@ -102,8 +102,18 @@ double attend_gflops(const Kernels& kernels, size_t head_size, size_t rows) {
   const double time = best_seconds(20, [&] {
     for (size_t block = 0; block < blocks; ++block) {
       const std::byte* const data = keys.data() + block * key_block_tokens * head_size * 2;
-      kernels.attend_f16({pointers.data(), rows, head_size, 0.1f, data, data, first.data(), last.data(), maximum.data(), sum.data(),
-                          out.data(), scratch.data()});
+      kernels.attend_f16({.queries = pointers.data(),
+                          .rows = rows,
+                          .head_size = head_size,
+                          .scale = 0.1f,
+                          .keys = data,
+                          .values = data,
+                          .first = first.data(),
+                          .last = last.data(),
+                          .maximum = maximum.data(),
+                          .sum = sum.data(),
+                          .out = out.data(),
+                          .scratch = scratch.data()});
     }
   });
   return static_cast<double>(4 * rows * blocks * key_block_tokens * head_size) / time * 1e-9;

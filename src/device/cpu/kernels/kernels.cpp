@@ -43,6 +43,12 @@ const Kernels& choose_kernels(std::string_view isa) {
   throw usage_error("there are no " + shown(isa) + " kernels in this build; this processor can run " + here);
 }
 
+size_t panel_lines(int bits, size_t depth) { return bits == 4 ? (depth + 7) / 8 : (depth + 3) / 4; }
+
+size_t input_group(size_t depth, size_t group) { return group == depth ? 128 : group; }
+
+size_t input_groups(size_t depth, size_t group) { return (depth + input_group(depth, group) - 1) / input_group(depth, group); }
+
 size_t attend_scratch_floats(size_t head_size) { return 2 * key_block_tokens * ((head_size + 15) / 16 * 16) + 16 * key_block_tokens; }
 
 }  // namespace philo

@@ -1,7 +1,9 @@
 // The reference kernels: each is the formula in plain C++, written without regard to speed. They run everywhere.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "device/cpu/kernels/kernels.h"
 #include "tensor/tensor.h"
@@ -40,6 +42,91 @@ void linear(const LinearTask& task) {
     }
 }
 
+void quantize_input(const float* in, size_t depth, size_t group, int8_t* codes, float* scales, int32_t* sums) {
+  for (size_t begin = 0; begin < depth; begin += group) {
+    const size_t end = std::min(depth, begin + group);
+    // The greatest magnitude by its bits, among which those of what is not a number come last.
+    uint32_t greatest = 0;
+    for (size_t k = begin; k < end; ++k) greatest = std::max(greatest, std::bit_cast<uint32_t>(in[k]) & 0x7fffffffu);
+    const auto maximum = std::bit_cast<float>(greatest);
+    const bool finite = greatest < 0x7f800000u, empty = !finite || maximum < 1e-30f;
+    const float factor = empty ? 0.0f : 127.0f / maximum;
+    *scales++ = finite ? (empty ? 0.0f : maximum / 127.0f) : std::numeric_limits<float>::quiet_NaN();
+    int32_t sum = 0;
+    for (size_t k = begin; k < end; ++k) {
+      codes[k] = empty ? int8_t{0} : static_cast<int8_t>(std::nearbyint(in[k] * factor));
+      sum += codes[k];
+    }
+    *sums++ = sum;
+  }
+  for (size_t k = depth; k % 8 != 0; ++k) codes[k] = 0;
+}
+
+// One row of an integer matrix.
+struct CodedRow {
+  const PanelMatrix& weight;
+  size_t panel, place;  // of the row
+
+  template <int bits>
+  int32_t code(size_t k) const {
+    const std::byte* const lines = weight.codes + panel * panel_lines(bits, weight.depth) * panel_line_bytes + 4 * place;
+    if constexpr (bits == 8) return std::to_integer<int32_t>(lines[k / 4 * panel_line_bytes + k % 4]);
+    const auto both = std::to_integer<int32_t>(lines[k / 8 * panel_line_bytes + k % 4]);
+    return k % 8 < 4 ? both & 15 : both >> 4;
+  }
+  size_t scale_index(size_t group) const { return (panel * (weight.depth / weight.group) + group) * panel_rows + place; }
+  float scale(size_t group) const {
+    return weight.scale_format == FloatFormat::F16 ? stored<FloatFormat::F16>(weight.scales, scale_index(group))
+                                                   : stored<FloatFormat::F32>(weight.scales, scale_index(group));
+  }
+  int32_t zero_point(size_t group) const {
+    return weight.zero_points == nullptr ? 1 << (weight.bits - 1) : weight.zero_points[scale_index(group)];
+  }
+};
+
+template <int bits>
+void coded_linear_i8(const CodedLinearTask& task) {
+  const PanelMatrix& weight = task.weight;
+  const bool by_row = weight.group == weight.depth;
+  const size_t span = input_group(weight.depth, weight.group), groups = input_groups(weight.depth, weight.group);
+  for (size_t token = 0; token < task.tokens; ++token)
+    for (size_t i = 0; i < task.rows; ++i) {
+      const CodedRow row{weight, task.first_panel + i / panel_rows, i % panel_rows};
+      const int8_t* const in = task.input.codes + token * task.input.stride;
+      float sum = 0;
+      for (size_t group = 0; group < groups; ++group) {
+        const size_t weight_group = by_row ? 0 : group;
+        int32_t dot = -row.zero_point(weight_group) * task.input.sums[token * groups + group];
+        for (size_t k = group * span; k < std::min(weight.depth, (group + 1) * span); ++k) dot += row.code<bits>(k) * in[k];
+        const auto exact = static_cast<float>(dot);
+        sum = std::fma(by_row ? exact : exact * row.scale(weight_group), task.input.scales[token * groups + group], sum);
+      }
+      task.out[token * task.out_stride + i] = by_row ? sum * row.scale(0) : sum;
+    }
+}
+
+template <int bits>
+void coded_linear_f32(const CodedLinearTask& task) {
+  const PanelMatrix& weight = task.weight;
+  const bool by_row = weight.group == weight.depth;
+  const size_t span = input_group(weight.depth, weight.group), groups = input_groups(weight.depth, weight.group);
+  for (size_t token = 0; token < task.tokens; ++token)
+    for (size_t i = 0; i < task.rows; ++i) {
+      const CodedRow row{weight, task.first_panel + i / panel_rows, i % panel_rows};
+      const float* const in = task.in + token * task.in_stride;
+      float sum = 0;
+      for (size_t group = 0; group < groups; ++group) {
+        const size_t weight_group = by_row ? 0 : group;
+        const int32_t zero_point = row.zero_point(weight_group);
+        float part = 0;
+        for (size_t k = group * span; k < std::min(weight.depth, (group + 1) * span); ++k)
+          part = std::fma(static_cast<float>(row.code<bits>(k) - zero_point), in[k], part);
+        sum = by_row ? sum + part : std::fma(part, row.scale(weight_group), sum);
+      }
+      task.out[token * task.out_stride + i] = by_row ? sum * row.scale(0) : sum;
+    }
+}
+
 void rms_norm(const float* in, const float* weight, size_t width, float epsilon, float* out) {
   double squares = 0;
   for (size_t i = 0; i < width; ++i) squares += double{in[i]} * double{in[i]};
@@ -63,7 +150,16 @@ void store_f16(const float* in, size_t width, std::byte* out) {
   }
 }
 
-template <FloatFormat format>
+enum class KeyFormat { F32, F16, I8 };
+
+template <KeyFormat format>
+float key_part(const std::byte* keys, const float* scales, size_t key, size_t index) {
+  if constexpr (format == KeyFormat::F32) return stored<FloatFormat::F32>(keys, index);
+  if constexpr (format == KeyFormat::F16) return stored<FloatFormat::F16>(keys, index);
+  return scales[key] * static_cast<float>(static_cast<int8_t>(keys[index]));
+}
+
+template <KeyFormat format>
 void attend(const AttendTask& task) {
   const size_t size = task.head_size;
   for (size_t row = 0; row < task.rows; ++row) {
@@ -73,7 +169,7 @@ void attend(const AttendTask& task) {
     float maximum = task.maximum[row];
     for (size_t key = first; key < last; ++key) {
       double dot = 0;
-      for (size_t i = 0; i < size; ++i) dot += double{task.queries[row][i]} * double{stored<format>(task.keys, key * size + i)};
+      for (size_t i = 0; i < size; ++i) dot += double{task.queries[row][i]} * double{key_part<format>(task.keys, task.key_scales, key, key * size + i)};
       scores[key] = static_cast<float>(dot) * task.scale;
       maximum = std::max(maximum, scores[key]);
     }
@@ -84,7 +180,7 @@ void attend(const AttendTask& task) {
     for (size_t key = first; key < last; ++key) {
       const float share = std::exp(scores[key] - maximum);
       sum += share;
-      for (size_t i = 0; i < size; ++i) out[i] += share * stored<format>(task.values, key * size + i);
+      for (size_t i = 0; i < size; ++i) out[i] += share * key_part<format>(task.values, task.value_scales, key, key * size + i);
     }
     task.maximum[row] = maximum;
     task.sum[row] = sum;
@@ -114,11 +210,15 @@ const Kernels kernels_scalar = {
     .isa = "scalar",
     .embed = {embed<FloatFormat::F32>, embed<FloatFormat::F16>, embed<FloatFormat::BF16>},
     .linear = {linear<FloatFormat::F32>, linear<FloatFormat::F16>, linear<FloatFormat::BF16>},
+    .quantize_input = quantize_input,
+    .coded_linear_i8 = {coded_linear_i8<4>, coded_linear_i8<8>},
+    .coded_linear_f32 = {coded_linear_f32<4>, coded_linear_f32<8>},
     .rms_norm = rms_norm,
     .rope = rope,
     .store_f16 = store_f16,
-    .attend_f32 = attend<FloatFormat::F32>,
-    .attend_f16 = attend<FloatFormat::F16>,
+    .attend_f32 = attend<KeyFormat::F32>,
+    .attend_f16 = attend<KeyFormat::F16>,
+    .attend_i8 = attend<KeyFormat::I8>,
     .swiglu = swiglu,
     .add = add,
     .multiply_adds = multiply_adds,

@@ -19,16 +19,21 @@
 
 namespace philo {
 
+extern const Kernels kernels_scalar;
 extern const Kernels PHILO_TABLE(PHILO_ISA);
 const Kernels PHILO_TABLE(PHILO_ISA) = {
     .isa = PHILO_TEXT(PHILO_ISA),
     .embed = {PHILO_ISA::embed<FloatFormat::F32>, PHILO_ISA::embed<FloatFormat::F16>, PHILO_ISA::embed<FloatFormat::BF16>},
     .linear = {PHILO_ISA::linear<FloatFormat::F32>, PHILO_ISA::linear<FloatFormat::F16>, PHILO_ISA::linear<FloatFormat::BF16>},
+    .quantize_input = kernels_scalar.quantize_input,
+    .coded_linear_i8 = {kernels_scalar.coded_linear_i8[0], kernels_scalar.coded_linear_i8[1]},
+    .coded_linear_f32 = {kernels_scalar.coded_linear_f32[0], kernels_scalar.coded_linear_f32[1]},
     .rms_norm = PHILO_ISA::rms_norm,
     .rope = PHILO_ISA::rope,
     .store_f16 = PHILO_ISA::store_f16,
     .attend_f32 = PHILO_ISA::attend_f32,
     .attend_f16 = PHILO_ISA::attend_f16,
+    .attend_i8 = kernels_scalar.attend_i8,
     .swiglu = PHILO_ISA::swiglu,
     .add = PHILO_ISA::add_rows,
     .multiply_adds = PHILO_ISA::multiply_adds,
