@@ -4,9 +4,11 @@
 #include "base/error.h"
 #include "machine/cpu.h"
 
-// X(table, condition): best first, scalar last.
+// X(table, condition): best first, scalar last. Processors with AVX-512 but without its dot product (Skylake) take avx2.
 #if defined(__x86_64__)
-#define PHILO_KERNEL_TABLES(X) X(avx512, features.avx512) X(avx2, features.avx2) X(scalar, true)
+#define PHILO_KERNEL_TABLES(X)                                                                                       \
+  X(avx512, features.avx512_vnni)                                                                                    \
+  X(avx_vnni, features.avx_vnni) X(avx_vnni_evex, features.avx512_vnni) X(avx2, features.avx2) X(scalar, true)
 #else
 #define PHILO_KERNEL_TABLES(X) X(scalar, true)
 #endif

@@ -8,6 +8,8 @@
 #endif
 
 #include "device/cpu/kernels/linear.h"
+#include "device/cpu/kernels/quantize_input.h"
+#include "device/cpu/kernels/coded_linear.h"
 #include "device/cpu/kernels/exponential.h"
 #include "device/cpu/kernels/elementwise.h"
 #include "device/cpu/kernels/attend.h"
@@ -25,9 +27,9 @@ const Kernels PHILO_TABLE(PHILO_ISA) = {
     .isa = PHILO_TEXT(PHILO_ISA),
     .embed = {PHILO_ISA::embed<FloatFormat::F32>, PHILO_ISA::embed<FloatFormat::F16>, PHILO_ISA::embed<FloatFormat::BF16>},
     .linear = {PHILO_ISA::linear<FloatFormat::F32>, PHILO_ISA::linear<FloatFormat::F16>, PHILO_ISA::linear<FloatFormat::BF16>},
-    .quantize_input = kernels_scalar.quantize_input,
-    .coded_linear_i8 = {kernels_scalar.coded_linear_i8[0], kernels_scalar.coded_linear_i8[1]},
-    .coded_linear_f32 = {kernels_scalar.coded_linear_f32[0], kernels_scalar.coded_linear_f32[1]},
+    .quantize_input = PHILO_ISA::quantize_input,
+    .coded_linear_i8 = {PHILO_ISA::coded_linear<PHILO_ISA::Int8Product<4>>, PHILO_ISA::coded_linear<PHILO_ISA::Int8Product<8>>},
+    .coded_linear_f32 = {PHILO_ISA::coded_linear<PHILO_ISA::FloatProduct<4>>, PHILO_ISA::coded_linear<PHILO_ISA::FloatProduct<8>>},
     .rms_norm = PHILO_ISA::rms_norm,
     .rope = PHILO_ISA::rope,
     .store_f16 = PHILO_ISA::store_f16,

@@ -10,6 +10,7 @@ namespace {
 
 using Vec = __m256;
 constexpr size_t lanes = 8;
+constexpr int registers = 16;
 constexpr int tile_rows = 4, tile_tokens = 3;  // 12 sums, 3 inputs and 1 weight in 16 registers
 constexpr int value_vectors = 2;               // of a head, with 4 queries at once
 

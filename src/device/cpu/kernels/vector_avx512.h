@@ -10,6 +10,7 @@ namespace {
 
 using Vec = __m512;
 constexpr size_t lanes = 16;
+constexpr int registers = 32;
 constexpr int tile_rows = 4, tile_tokens = 6;  // 24 sums, 6 inputs and 1 weight in 32 registers
 constexpr int value_vectors = 4;               // of a head, with 4 queries at once
 
