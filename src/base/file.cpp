@@ -14,6 +14,7 @@
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #define NOMINMAX
+#include <io.h>
 #include <windows.h>
 #else
 #include <fcntl.h>
@@ -167,6 +168,7 @@ struct OutputFile::State {
 #ifdef EDQUOT
                       || error_number == EDQUOT
 #endif
+                      || error_number == EFBIG
         ;
     return Error(full ? ErrorCode::Resource : ErrorCode::Failed,
                  path + ": can't " + what + ": " + std::strerror(error_number) + "; nothing was written under this name");
@@ -206,6 +208,53 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 }
 
 void OutputFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+
+void OutputFile::flush() {
+  if (std::fflush(state_->stream) != 0) throw state_->failed("write", errno);
+}
+
+#ifdef _WIN32
+
+void OutputFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  const auto handle = reinterpret_cast<HANDLE>(_get_osfhandle(_fileno(state_->stream)));
+  while (!bytes.empty()) {
+    OVERLAPPED place{};
+    place.Offset = static_cast<DWORD>(offset);
+    place.OffsetHigh = static_cast<DWORD>(offset >> 32);
+    DWORD written = 0;
+    const auto part = static_cast<DWORD>(std::min<size_t>(bytes.size(), size_t{1} << 30));
+    if (!WriteFile(handle, bytes.data(), part, &written, &place)) {
+      const DWORD problem = GetLastError();
+      throw state_->failed("write", problem == ERROR_DISK_FULL || problem == ERROR_HANDLE_DISK_FULL ? ENOSPC : EIO);
+    }
+    offset += written;
+    bytes = bytes.subspan(written);
+  }
+}
+
+void OutputFile::write_behind() {}
+
+#else
+
+void OutputFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  const int descriptor = ::fileno(state_->stream);
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) throw state_->failed("write", written < 0 ? errno : ENOSPC);
+    offset += static_cast<uint64_t>(written);
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+}
+
+void OutputFile::write_behind() {
+#ifdef __linux__
+  // Only a hint: errors, such as those of file systems without it, show when the file is committed.
+  static_cast<void>(::sync_file_range(::fileno(state_->stream), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE));
+#endif
+}
+
+#endif
 
 void OutputFile::commit() {
   std::FILE* stream = state_->stream;
@@ -252,6 +301,22 @@ std::string file_name(const std::string& path) {
   fs::path whole = to_path(path);
   if (!whole.has_filename()) whole = whole.parent_path();
   return to_utf8(whole.filename());
+}
+
+uint64_t file_bytes(const std::string& path) {
+  std::error_code error;
+  const auto bytes = fs::file_size(to_path(path), error);
+  return error ? 0 : bytes;
+}
+
+bool lies_in(const std::string& path, const std::string& folder) {
+  std::error_code error;
+  const auto resolved = [&](const std::string& name) {
+    const fs::path whole = fs::weakly_canonical(fs::absolute(to_path(name)), error);
+    return whole.has_filename() ? whole : whole.parent_path();
+  };
+  const fs::path inner = resolved(path), outer = resolved(folder);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
 }  // namespace philo

@@ -47,6 +47,13 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
+  // Into a regular file, at that byte, whatever lies before it; any thread, also at the same time as others. Goes past write()'s buffer:
+  // flush() comes between the two.
+  void write_at(uint64_t offset, std::span<const std::byte> bytes);
+  void flush();
+  // Starts the way to the disk of what was written, and waits for what an earlier call started: so the system never holds more than two
+  // calls' worth of unwritten pages.
+  void write_behind();
   void commit();  // flushes to disk and renames
 
  private:
@@ -59,5 +66,8 @@ bool is_folder(const std::string& path);
 std::vector<std::string> folder_entries(const std::string& path);  // names, sorted; throws ErrorCode::Input where it can't be read
 std::string join_path(const std::string& folder, const std::string& name);
 std::string file_name(const std::string& path);  // the last component
+uint64_t file_bytes(const std::string& path);    // 0 where it can't be told
+// Whether `path` is `folder` or lies below it, links followed. Neither needs to exist.
+bool lies_in(const std::string& path, const std::string& folder);
 
 }  // namespace philo

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <functional>
 
 #include "base/error.h"
 
@@ -118,6 +119,19 @@ float element(const Tensor& tensor, size_t index) {
                                      ", which has no single elements as floats");
 }
 
+void read_elements(const Tensor& tensor, size_t first, std::span<float> out) {
+  const std::byte* at = tensor.bytes.data() + first * dtype_bytes(tensor.dtype);
+  if (tensor.dtype == DType::F32) {
+    std::memcpy(out.data(), at, out.size_bytes());
+  } else if (tensor.dtype == DType::BF16) {
+    for (size_t i = 0; i < out.size(); ++i) out[i] = bf16_to_f32(load<uint16_t>(at + 2 * i));
+  } else if (tensor.dtype == DType::F16) {
+    for (size_t i = 0; i < out.size(); ++i) out[i] = f16_to_f32(load<uint16_t>(at + 2 * i));
+  } else {
+    for (size_t i = 0; i < out.size(); ++i) out[i] = element(tensor, first + i);  // throws
+  }
+}
+
 void Weights::add(Tensor tensor, const std::string& file) {
   std::string name = tensor.name;
   const auto [at, added] = tensors_.try_emplace(std::move(name), std::move(tensor));
@@ -130,6 +144,24 @@ void Weights::take(Weights&& other, const std::string& file) {
     throw input_error(file, "tensor " + shown(other.tensors_.begin()->first) + " is there a second time");
   }
   owners_.insert(owners_.end(), other.owners_.begin(), other.owners_.end());
+  files_.insert(files_.end(), other.files_.begin(), other.files_.end());
+}
+
+const MappedFile* Weights::file_of(std::span<const std::byte> part) const {
+  const std::less_equal<> before;
+  for (const auto& file : files_) {
+    const std::span<const std::byte> whole = file->bytes();
+    if (before(whole.data(), part.data()) && before(part.data() + part.size(), whole.data() + whole.size())) return file.get();
+  }
+  return nullptr;
+}
+
+void Weights::prefetch(std::span<const std::byte> part) const {
+  if (const MappedFile* file = file_of(part)) file->prefetch(part);
+}
+
+void Weights::release(std::span<const std::byte> part) const {
+  if (const MappedFile* file = file_of(part)) file->release(part);
 }
 
 const Tensor* Weights::find(std::string_view name) const {

@@ -40,6 +40,7 @@ uint16_t f32_to_bf16(float value);
 
 // Element `index` of an F32, F16 or BF16 tensor as float; any alignment.
 float element(const Tensor& tensor, size_t index);
+void read_elements(const Tensor& tensor, size_t first, std::span<float> out);  // as many as `out` holds
 
 // The tensors of a model by name, and what keeps their bytes alive (mapped files, buffers).
 class Weights {
@@ -47,13 +48,20 @@ class Weights {
   void add(Tensor tensor, const std::string& file);  // throws ErrorCode::Input for a name that is there already
   void take(Weights&& other, const std::string& file);  // moves everything over; throws as add() does
   void keep(std::shared_ptr<const void> owner) { owners_.push_back(std::move(owner)); }
+  void keep(std::shared_ptr<const MappedFile> file) { files_.push_back(std::move(file)); }
+  // Of a tensor's bytes: asks the system to read them ahead; gives their pages back, for a while. Bytes outside kept files are left alone.
+  void prefetch(std::span<const std::byte> part) const;
+  void release(std::span<const std::byte> part) const;
   const Tensor* find(std::string_view name) const;   // nullptr where missing; addresses stay valid while this object lives
   const std::map<std::string, Tensor, std::less<>>& tensors() const { return tensors_; }
   size_t bytes() const;
 
  private:
   std::map<std::string, Tensor, std::less<>> tensors_;
+  const MappedFile* file_of(std::span<const std::byte> part) const;  // nullptr where none of the kept ones
+
   std::vector<std::shared_ptr<const void>> owners_;
+  std::vector<std::shared_ptr<const MappedFile>> files_;
 };
 
 }  // namespace philo
