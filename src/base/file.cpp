@@ -162,6 +162,7 @@ std::string read_text_file(const std::string& path, size_t most_bytes) {
 struct OutputFile::State {
   std::string path, temporary;
   std::FILE* stream = nullptr;
+  bool nameless = false;
 
   Error failed(const char* what, int error_number) const {
     const bool full = error_number == ENOSPC
@@ -194,6 +195,45 @@ OutputFile::OutputFile(const std::string& path) : state_(std::make_unique<State>
   state_->stream = open_stream(state_->temporary, "wbx");
   if (state_->stream == nullptr) throw state_->failed("create", errno);
 }
+
+#ifdef __linux__
+
+namespace {
+
+// Through which the system finds an open file again.
+std::string descriptor_path(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
+
+int open_nameless(const std::string& folder) { return ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666); }
+
+}  // namespace
+
+bool OutputFile::can_be_nameless(const std::string& folder) {
+  const int descriptor = open_nameless(folder);
+  if (descriptor < 0) return false;
+  const bool found = ::access(descriptor_path(descriptor).c_str(), F_OK) == 0;
+  ::close(descriptor);
+  return found;
+}
+
+OutputFile::OutputFile(const std::string& path, const std::string& folder) : state_(std::make_unique<State>()) {
+  state_->path = path;
+  const int descriptor = open_nameless(folder);
+  if (descriptor >= 0) state_->stream = ::fdopen(descriptor, "wb");
+  const int problem = errno;
+  if (state_->stream == nullptr) {
+    if (descriptor >= 0) ::close(descriptor);
+    throw state_->failed("create", problem);
+  }
+  state_->nameless = true;
+}
+
+#else
+
+bool OutputFile::can_be_nameless(const std::string&) { return false; }
+
+OutputFile::OutputFile(const std::string& path, const std::string&) : OutputFile(path) {}
+
+#endif
 
 OutputFile::~OutputFile() {
   if (state_->stream != nullptr) std::fclose(state_->stream);
@@ -256,17 +296,31 @@ void OutputFile::write_behind() {
 
 #endif
 
-void OutputFile::commit() {
-  std::FILE* stream = state_->stream;
-  if (std::fflush(stream) != 0) throw state_->failed("write", errno);
+const std::string& OutputFile::path() const { return state_->path; }
+
+void OutputFile::sync() {
+  flush();
 #ifndef _WIN32
-  if (::fsync(::fileno(stream)) != 0 && errno != EINVAL && errno != ENOTSUP) throw state_->failed("write", errno);
+  if (::fsync(::fileno(state_->stream)) != 0 && errno != EINVAL && errno != ENOTSUP) throw state_->failed("write", errno);
 #endif
+}
+
+void OutputFile::commit() { commit(state_->path); }
+
+void OutputFile::commit(const std::string& path) {
+  sync();
+#ifdef __linux__
+  if (state_->nameless) {
+    const std::string name = descriptor_path(::fileno(state_->stream));
+    if (::linkat(AT_FDCWD, name.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) throw state_->failed("name the finished file", errno);
+  }
+#endif
+  std::FILE* stream = state_->stream;
   state_->stream = nullptr;
   if (std::fclose(stream) != 0) throw state_->failed("write", errno);
   if (state_->temporary.empty()) return;
   std::error_code error;
-  fs::rename(to_path(state_->temporary), to_path(state_->path), error);
+  fs::rename(to_path(state_->temporary), to_path(path), error);
   if (error) throw Error(ErrorCode::Failed, state_->path + ": can't rename the finished file: " + error.message());
   state_->temporary.clear();
 }

@@ -42,6 +42,10 @@ std::string read_text_file(const std::string& path, size_t most_bytes = size_t{1
 class OutputFile {
  public:
   explicit OutputFile(const std::string& path);
+  // The file lies in `folder` but has no name at all before commit(), so that nothing is left of it when the process is killed. For
+  // folders where can_be_nameless() says that this works.
+  OutputFile(const std::string& path, const std::string& folder);
+  static bool can_be_nameless(const std::string& folder);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -54,7 +58,10 @@ class OutputFile {
   // Starts the way to the disk of what was written, and waits for what an earlier call started: so the system never holds more than two
   // calls' worth of unwritten pages.
   void write_behind();
-  void commit();  // flushes to disk and renames
+  void sync();    // flushes to disk, where there is one
+  void commit();  // likewise, and gives the file its name
+  void commit(const std::string& other_path);  // its name is to be this one instead
+  const std::string& path() const;
 
  private:
   struct State;

@@ -165,9 +165,11 @@ void check_target(const fs::path& target, const std::string& path, bool replace)
 
 struct OutputFolder::State {
   std::string shown_path;
-  fs::path target, temporary;
-  bool replace = false;
+  fs::path target;
+  bool replace = false, nameless = false;
+  fs::path temporary;  // the hidden folder; empty while there is none
   FolderLock lock;
+  std::vector<std::pair<std::string, std::unique_ptr<OutputFile>>> files;  // by name, in the order of creation
 
   Error failed(const char* what, const std::error_code& error) const {
     const bool full = error == std::errc::no_space_on_device;
@@ -181,11 +183,12 @@ struct OutputFolder::State {
 
   void make_temporary() {
     for (int attempt = 0; attempt < 100; ++attempt) {
-      temporary = target.parent_path() / to_path(hidden_name());
+      const fs::path folder = target.parent_path() / to_path(hidden_name());
       std::error_code error;
-      const bool made = fs::create_directory(temporary, error);
+      const bool made = fs::create_directory(folder, error);
       if (error) throw failed("make a folder beside it", error);
-      if (made && lock.acquire(temporary)) return;
+      if (made) temporary = folder;
+      if (made && lock.acquire(folder)) return;
     }
     throw Error(ErrorCode::Failed, shown_path + ": can't lock a new folder beside it");
   }
@@ -237,16 +240,28 @@ OutputFolder::OutputFolder(const std::string& path, bool replace) : state_(std::
   state.replace = replace;
   remove_left_over(state.target);
   check_target(state.target, path, replace);
-  state.make_temporary();
+  state.nameless = OutputFile::can_be_nameless(to_utf8(state.target.parent_path()));
+  if (!state.nameless) state.make_temporary();
 }
 
-OutputFolder::~OutputFolder() { state_->remove_temporary(); }
+OutputFolder::~OutputFolder() {
+  state_->files.clear();
+  state_->remove_temporary();
+}
 
-std::string OutputFolder::path(const std::string& name) const { return to_utf8(state_->temporary / to_path(name)); }
+OutputFile& OutputFolder::create(const std::string& name) {
+  State& state = *state_;
+  // In messages a file has the name that people will know it by.
+  const std::string shown_path = join_path(state.shown_path, name);
+  auto file = state.nameless ? std::make_unique<OutputFile>(shown_path, to_utf8(state.target.parent_path()))
+                             : std::make_unique<OutputFile>(to_utf8(state.temporary / to_path(name)));
+  state.files.emplace_back(name, std::move(file));
+  return *state.files.back().second;
+}
 
 void OutputFolder::require_bytes(uint64_t bytes) const {
   std::error_code error;
-  const fs::space_info space = fs::space(state_->temporary, error);
+  const fs::space_info space = fs::space(state_->target.parent_path(), error);
   if (error || space.available >= bytes) return;
   const auto megabytes = [](uint64_t count) { return std::to_string((count + 999'999) / 1'000'000) + " MB"; };
   throw Error(ErrorCode::Resource, state_->shown_path + ": needs " + megabytes(bytes) + ", but only " + megabytes(space.available) +
@@ -255,6 +270,10 @@ void OutputFolder::require_bytes(uint64_t bytes) const {
 
 void OutputFolder::commit() {
   State& state = *state_;
+  for (const auto& [name, file] : state.files) file->sync();
+  if (state.nameless) state.make_temporary();
+  for (const auto& [name, file] : state.files) file->commit(to_utf8(state.temporary / to_path(name)));
+  state.files.clear();
   state.lock.sync();
   state.lock.before_rename();
   std::error_code error;

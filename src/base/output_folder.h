@@ -5,11 +5,13 @@
 #include <memory>
 #include <string>
 
+#include "base/file.h"
+
 namespace philo {
 
-// Everything is written into a hidden folder beside `path`, which takes the name at commit() and is removed otherwise. Whenever the process
-// is killed, the name holds nothing, the old folder or the new one, never a mixture; the next OutputFolder of the same path removes what
-// a killed process left.
+// Its files have no names before commit(), where the file system can do that, and lie in a hidden folder beside `path` otherwise. Whenever
+// the process is killed, `path` holds nothing, the old folder or the new one, never a mixture; a hidden folder that is left is removed by
+// the next OutputFolder of the same path.
 class OutputFolder {
  public:
   // Throws ErrorCode::Usage where `path` is there and may not be replaced, is no folder or has no parent folder; ErrorCode::Failed where
@@ -19,9 +21,9 @@ class OutputFolder {
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
 
-  std::string path(const std::string& name) const;  // where a file of that name is to be written before commit()
-  void require_bytes(uint64_t bytes) const;         // throws ErrorCode::Resource where the disk has less room
-  void commit();                                    // flushes to disk and takes the name
+  void require_bytes(uint64_t bytes) const;   // throws ErrorCode::Resource where the disk has less room
+  OutputFile& create(const std::string& name);  // a file in it, to be written to; not to be committed alone
+  void commit();                              // flushes to disk and takes the name
 
  private:
   struct State;

@@ -34,12 +34,6 @@ bool is_copied(const std::string& name) {
   return false;
 }
 
-void write_text(const std::string& path, std::string_view text) {
-  OutputFile file(path);
-  file.write(text);
-  file.commit();
-}
-
 class Progressed {
  public:
   Progressed(const Progress& sink, uint64_t total) : sink_(sink), total_(total) { add(0); }
@@ -67,16 +61,16 @@ ConvertedTensor reported(const Conversion& conversion, const ConversionError& er
           error.signal_to_noise_db()};
 }
 
-void write_shard(const Shard& shard, const std::string& path, const Weights& weights, ThreadPool& pool, Progressed& progress,
+void write_shard(const Shard& shard, OutputFile& file, const Weights& weights, ThreadPool& pool, Progressed& progress,
                  ConvertReport& report, ConversionError& sum) {
-  SafetensorsWriter writer(path, shard.entries, {{"format", "pt"}});
+  SafetensorsWriter writer(file, shard.entries, {{"format", "pt"}});
   for (const PlacedConversion& placed : shard.conversions) {
     const Conversion& conversion = *placed.conversion;
     const PartSink sink = [&](Part part, uint64_t offset, std::span<const std::byte> bytes) {
       for (const auto& entries : placed.entries) writer.write(entries[static_cast<size_t>(part)], offset, bytes);
     };
     const Advance advance = [&](size_t bytes) {
-      writer.write_behind();
+      file.write_behind();
       progress.add(bytes);
     };
     const ConversionError error = convert_tensor(weights, *conversion.source, conversion.format, pool, sink, advance);
@@ -84,7 +78,7 @@ void write_shard(const Shard& shard, const std::string& path, const Weights& wei
     sum.squared += error.squared;
     report.tensors.push_back(reported(conversion, error));
   }
-  writer.commit();
+  writer.finish();
 }
 
 void check_places(const std::string& source, const std::string& target) {
@@ -129,17 +123,17 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   for (const Conversion& conversion : all) report.source_bytes += conversion.source->bytes.size();
   Progressed progress(options.progress, report.source_bytes);
   for (const Shard& shard : layout.shards) {
-    write_shard(shard, folder.path(shard.file_name), *checkpoint.weights, pool, progress, report, sum);
+    write_shard(shard, folder.create(shard.file_name), *checkpoint.weights, pool, progress, report, sum);
     report.files.push_back(shard.file_name);
   }
   if (layout.shards.size() > 1) {
     report.files.emplace_back("model.safetensors.index.json");
-    write_text(folder.path(report.files.back()), weights_index(layout).dump(2) + "\n");
+    folder.create(report.files.back()).write(weights_index(layout).dump(2) + "\n");
   }
   report.files.emplace_back("config.json");
-  write_text(folder.path(report.files.back()), config.dump(2) + "\n");
+  folder.create(report.files.back()).write(config.dump(2) + "\n");
   for (const std::string& name : copied) {
-    write_text(folder.path(name), read_text_file(join_path(source, name), most_text_bytes));
+    folder.create(name).write(read_text_file(join_path(source, name), most_text_bytes));
     report.files.push_back(name);
   }
   folder.commit();

@@ -249,10 +249,10 @@ void write_safetensors(const std::string& path, std::span<const Tensor> tensors,
   out.commit();
 }
 
-SafetensorsWriter::SafetensorsWriter(const std::string& path, std::span<const TensorEntry> tensors,
+SafetensorsWriter::SafetensorsWriter(OutputFile& file, std::span<const TensorEntry> tensors,
                                      const std::map<std::string, std::string>& metadata)
-    : path_(path), file_(path) {
-  const std::string start = file_start(path, tensors, metadata);
+    : file_(file) {
+  const std::string start = file_start(file.path(), tensors, metadata);
   begins_.push_back(start.size());
   for (const TensorEntry& tensor : tensors) begins_.push_back(begins_.back() + entry_bytes(tensor));
   file_.write(start);
@@ -262,17 +262,17 @@ SafetensorsWriter::SafetensorsWriter(const std::string& path, std::span<const Te
 void SafetensorsWriter::write(size_t index, uint64_t offset, std::span<const std::byte> bytes) {
   const uint64_t begin = begins_.at(index) + offset;
   if (begin + bytes.size() > begins_.at(index + 1)) {
-    throw Error(ErrorCode::Failed, path_ + ": bytes beyond the end of tensor number " + std::to_string(index));
+    throw Error(ErrorCode::Failed, file_.path() + ": bytes beyond the end of tensor number " + std::to_string(index));
   }
   file_.write_at(begin, bytes);
   written_ += bytes.size();
 }
 
-void SafetensorsWriter::commit() {
+void SafetensorsWriter::finish() {
   if (const uint64_t expected = begins_.back() - begins_.front(); written_ != expected) {
-    throw Error(ErrorCode::Failed, path_ + ": " + std::to_string(written_) + " bytes were written, expected " + std::to_string(expected));
+    throw Error(ErrorCode::Failed, file_.path() + ": " + std::to_string(written_) + " bytes were written, expected " + std::to_string(expected));
   }
-  file_.commit();
+  file_.sync();
 }
 
 }  // namespace philo

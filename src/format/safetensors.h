@@ -37,20 +37,19 @@ struct TensorEntry {
 };
 uint64_t entry_bytes(const TensorEntry& entry);  // throws ErrorCode::Failed where 64 bits can't count them
 
-// Writes a file whose numbers come piece by piece, for what does not fit into memory. It appears under its name at commit().
+// Writes a file whose numbers come piece by piece, for what does not fit into memory.
 class SafetensorsWriter {
  public:
-  // Writes the header: the tensors lie in the file in the given order, without gaps, the first one aligned to 64 bytes.
-  SafetensorsWriter(const std::string& path, std::span<const TensorEntry> tensors, const std::map<std::string, std::string>& metadata = {});
+  // Writes the header: the tensors lie in the file in the given order, without gaps, the first one aligned to 64 bytes. The file is a
+  // regular one and outlives this object.
+  SafetensorsWriter(OutputFile& file, std::span<const TensorEntry> tensors, const std::map<std::string, std::string>& metadata = {});
 
   // Bytes of tensor number `index` from `offset` within it on. Threads may write different parts at the same time.
   void write(size_t index, uint64_t offset, std::span<const std::byte> bytes);
-  void write_behind() { file_.write_behind(); }  // OutputFile::write_behind
-  void commit();                                 // throws ErrorCode::Failed where bytes of a tensor were never written
+  void finish();  // flushes to disk; throws ErrorCode::Failed where bytes of a tensor were never written
 
  private:
-  std::string path_;
-  OutputFile file_;
+  OutputFile& file_;
   std::vector<uint64_t> begins_;  // in the file; one more than tensors
   std::atomic<uint64_t> written_{0};
 };
