@@ -8,6 +8,7 @@
 
 std::unique_ptr<Command> make_run(CLI::App& program);
 std::unique_ptr<Command> make_chat(CLI::App& program);
+std::unique_ptr<Command> make_convert(CLI::App& program);
 std::unique_ptr<Command> make_score(CLI::App& program);
 std::unique_ptr<Command> make_tokenize(CLI::App& program);
 std::unique_ptr<Command> make_inspect(CLI::App& program);

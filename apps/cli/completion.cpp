@@ -20,7 +20,7 @@ struct CommandWords {
 
 std::map<std::string, std::vector<std::string>> choices_by_option() {
   std::map<std::string, std::vector<std::string>> choices;
-  for (const char* group : {"load", "conversation", "generate", "score", "inspect"}) {
+  for (const char* group : {"load", "conversation", "generate", "score", "inspect", "convert"}) {
     const auto table = nlohmann::json::parse(philo::describe_options(group));
     for (const auto& option : table.at("options"))
       if (!option.at("choices").empty())

@@ -13,6 +13,7 @@ constexpr const char* program_footer = R"(Examples:
   philo run models/Phi-3-mini-4k-instruct -p "What is a llama?"
   philo chat models/Phi-3-mini-4k-instruct     a conversation; /help says what it knows
   philo inspect models/Phi-3-mini-4k-instruct  what is in a model and what memory it takes
+  philo convert models/Phi-3-mini-4k-instruct models/phi-3-int4   a copy with weights in 4 bits
 
 philo COMMAND --help explains each command. Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the input can't be used,
 4 the device can't be used, 5 not enough memory or disk, 130 stopped by Ctrl-C.)";
@@ -70,7 +71,7 @@ int main(int argc, char** argv) {
     program.footer(program_footer);
     std::vector<std::unique_ptr<Command>> commands;
     for (const auto make :
-         {make_run, make_chat, make_score, make_tokenize, make_inspect, make_devices, make_completion})
+         {make_run, make_chat, make_convert, make_score, make_tokenize, make_inspect, make_devices, make_completion})
       commands.push_back(make(program));
     return run_program(program, commands, std::move(arguments), output);
   } catch (const CommandError& error) {

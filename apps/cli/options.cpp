@@ -88,6 +88,12 @@ void Command::declare_model(bool demo_is_default) {
   if (!demo_is_default) model_->required();
 }
 
+CLI::Option* Command::declare_place(const std::string& name, const std::string& help) {
+  CLI::Option* place = app_.add_option(name, help);
+  place->type_name("")->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false)->required();
+  return place;
+}
+
 void Command::teach(const std::string& examples) {
   if (reports_) {
     json_ = declare_flag("--json", "print one JSON object, and nothing else, on standard output");

@@ -26,6 +26,7 @@ class Command {
   void declare_group(const std::string& group, const std::string& heading,
                      const std::vector<std::string>& without = {});
   void declare_model(bool demo_is_default);
+  CLI::Option* declare_place(const std::string& name, const std::string& help);  // a required argument
   CLI::Option* declare(const std::string& names, const std::string& value, const std::string& help);
   CLI::Option* declare_flag(const std::string& names, const std::string& help);
   void teach(const std::string& examples);  // the last thing that a command declares

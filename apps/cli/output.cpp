@@ -68,7 +68,7 @@ void Output::say(std::string_view text) {
 
 void Output::error(std::string_view text) { line("philo: " + std::string(text)); }
 
-bool Output::progress(std::string_view what, uint64_t done, uint64_t total) {
+bool Output::progress(std::string_view what, uint64_t done, uint64_t total, ProgressUnit unit) {
   if (interrupted()) return false;
   if (quiet || total == 0 || (!error_is_terminal_ && !verbose)) return true;
   const auto now = std::chrono::steady_clock::now();
@@ -80,10 +80,17 @@ bool Output::progress(std::string_view what, uint64_t done, uint64_t total) {
   }
   const uint64_t percent =
       done >= total ? 100 : static_cast<uint64_t>(100.0 * static_cast<double>(done) / static_cast<double>(total));
+  const double seconds = std::chrono::duration<double>(now - bar_start_).count();
+  std::string pace;
+  if (unit == ProgressUnit::Bytes && done > 0 && seconds > 0.5) {
+    const double rate = static_cast<double>(done) / seconds;
+    pace = ", " + bytes_text(rate) + "/s";
+    if (done < total && seconds > 1) pace += ", " + time_text(static_cast<double>(total - done) / rate) + " left";
+  }
   if (!error_is_terminal_) {
     if (percent / 10 <= bar_tenth_) return true;
     bar_tenth_ = percent / 10;
-    std::fprintf(stderr, "%.*s: %d %%\n", static_cast<int>(what.size()), what.data(), static_cast<int>(percent));
+    std::fprintf(stderr, "%.*s: %d %%%s\n", static_cast<int>(what.size()), what.data(), static_cast<int>(percent), pace.c_str());
     return true;
   }
   // What is over at once shows no bar.
@@ -93,11 +100,12 @@ bool Output::progress(std::string_view what, uint64_t done, uint64_t total) {
   bar_time_ = now;
   bar_shown_ = true;
   const size_t columns = terminal_columns();
-  const size_t width = columns > what.size() + 14 ? std::min<size_t>(40, columns - what.size() - 12) : 0;
+  const size_t beside = what.size() + pace.size() + 12;
+  const size_t width = columns > beside + 2 ? std::min<size_t>(40, columns - beside) : 0;
   const size_t filled = width * percent / 100;
   std::string bar = "\r" + std::string(what) + " ";
   if (width > 0) bar += "[" + std::string(filled, '#') + std::string(width - filled, ' ') + "] ";
-  bar += std::to_string(percent) + " %\x1b[K";
+  bar += std::to_string(percent) + " %" + pace + "\x1b[K";
   std::fwrite(bar.data(), 1, bar.size(), stderr);
   return true;
 }
@@ -108,10 +116,10 @@ void Output::end_progress() {
   bar_name_.clear();
 }
 
-philo::Callbacks Output::callbacks() {
+philo::Callbacks Output::callbacks(ProgressUnit unit) {
   philo::Callbacks callbacks;
-  callbacks.on_progress = [this](std::string_view what, uint64_t done, uint64_t total) {
-    return progress(what, done, total);
+  callbacks.on_progress = [this, unit](std::string_view what, uint64_t done, uint64_t total) {
+    return progress(what, done, total, unit);
   };
   callbacks.on_note = [this](std::string_view text) { note(text); };
   return callbacks;
@@ -121,6 +129,13 @@ std::string fixed(double value, int digits) {
   std::array<char, 64> buffer{};
   const int length = std::snprintf(buffer.data(), buffer.size(), "%.*f", digits, value);
   return {buffer.data(), static_cast<size_t>(std::max(0, length))};
+}
+
+std::string time_text(double seconds) {
+  const auto whole = static_cast<uint64_t>(seconds + 0.5);
+  if (whole < 60) return std::to_string(whole) + " s";
+  if (whole < 3600) return std::to_string(whole / 60) + " min " + std::to_string(whole % 60) + " s";
+  return std::to_string(whole / 3600) + " h " + std::to_string(whole % 3600 / 60) + " min";
 }
 
 std::string bytes_text(double bytes) {

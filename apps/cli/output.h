@@ -22,6 +22,8 @@ class CommandError : public std::runtime_error {
 CommandError usage_error(const std::string& message);
 CommandError input_error(const std::string& message);
 
+enum class ProgressUnit { Unknown, Bytes };
+
 class Output {
  public:
   bool json = false, quiet = false, verbose = false;
@@ -36,14 +38,15 @@ class Output {
   void note(std::string_view text);   // "note: …", unless --quiet
   void say(std::string_view text);    // unless --quiet
   void error(std::string_view text);  // "philo: …", always
-  // A bar on a terminal; elsewhere a line for each tenth with --verbose. Returns false after Ctrl-C.
-  bool progress(std::string_view what, uint64_t done, uint64_t total);
+  // A bar on a terminal; elsewhere a line for each tenth with --verbose. Returns false after Ctrl-C. Bytes are shown with their rate and,
+  // after a while, the time that is left.
+  bool progress(std::string_view what, uint64_t done, uint64_t total, ProgressUnit unit = ProgressUnit::Unknown);
   void end_progress();
 
   bool shows_statistics() const { return !quiet && (verbose || error_is_terminal_); }
   bool colours() const { return colours_; }
   // Progress and notes for the library's calls.
-  philo::Callbacks callbacks();
+  philo::Callbacks callbacks(ProgressUnit unit = ProgressUnit::Unknown);
 
  private:
   void line(std::string_view text);
@@ -60,4 +63,5 @@ std::string without_controls(std::string_view text);
 
 bool disk_is_full(int problem);        // one of errno's values
 std::string bytes_text(double bytes);  // "2.1 GB"
+std::string time_text(double seconds);  // "42 s", "3 min 5 s"
 std::string fixed(double value, int digits);

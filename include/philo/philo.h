@@ -95,7 +95,8 @@ PHILO_API const char* philo_version(void); /* "0.1.0" */
 
 /* What the options of a group are: {"options": [{"name", "type", "value", "help", "default", "repeats", "choices",
  * "range"}]}. Groups: "load" (philo_model_open), "conversation" (philo_conversation_new), "generate"
- * (philo_conversation_answer and _continue), "score" (philo_score_*), "inspect" (philo_inspect). */
+ * (philo_conversation_answer and _continue), "score" (philo_score_*), "inspect" (philo_inspect), "convert"
+ * (philo_convert). */
 PHILO_API philo_status philo_options_describe(const char* group, char** json, philo_error** error);
 
 /* Checks names and values as the calls of the group would, without doing anything. */
@@ -211,6 +212,18 @@ PHILO_API philo_status philo_score_tokens(philo_model* model, const philo_token*
 PHILO_API philo_status philo_score_text(philo_model* model, const char* text, size_t bytes, const philo_option* options,
                                         size_t option_count, const philo_callbacks* callbacks, char** json,
                                         philo_error** error);
+
+/* ---- convert ---- */
+
+/* Writes the model at `source` with its weights in another format into the new folder `target`, which appears at once when
+ * all is done. Options: group "convert". The report: {"source", "target", "weight_format", "group_size", "symmetric",
+ * "ratio", "backup_format", "files", "weights", "source_bytes", "bytes", "bits_per_weight", "relative_error", "seconds",
+ * "source_bytes_per_s", "formats", "tensors": [{"name", "format", "weights", "source_bytes", "bytes", "bits_per_weight",
+ * "relative_error", "signal_to_noise_db"}], "notes"}. Errors are root mean squares of what the conversion changed, relative
+ * to those of the weights; the ratio in decibels is null where nothing changed. */
+PHILO_API philo_status philo_convert(const char* source, const char* target, const philo_option* options,
+                                     size_t option_count, const philo_callbacks* callbacks, char** json,
+                                     philo_error** error);
 
 #ifdef __cplusplus
 }

@@ -14,6 +14,7 @@
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #define NOMINMAX
+#include <io.h>
 #include <windows.h>
 #else
 #include <fcntl.h>
@@ -161,12 +162,14 @@ std::string read_text_file(const std::string& path, size_t most_bytes) {
 struct OutputFile::State {
   std::string path, temporary;
   std::FILE* stream = nullptr;
+  bool nameless = false;
 
   Error failed(const char* what, int error_number) const {
     const bool full = error_number == ENOSPC
 #ifdef EDQUOT
                       || error_number == EDQUOT
 #endif
+                      || error_number == EFBIG
         ;
     return Error(full ? ErrorCode::Resource : ErrorCode::Failed,
                  path + ": can't " + what + ": " + std::strerror(error_number) + "; nothing was written under this name");
@@ -193,6 +196,45 @@ OutputFile::OutputFile(const std::string& path) : state_(std::make_unique<State>
   if (state_->stream == nullptr) throw state_->failed("create", errno);
 }
 
+#ifdef __linux__
+
+namespace {
+
+// Through which the system finds an open file again.
+std::string descriptor_path(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
+
+int open_nameless(const std::string& folder) { return ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666); }
+
+}  // namespace
+
+bool OutputFile::can_be_nameless(const std::string& folder) {
+  const int descriptor = open_nameless(folder);
+  if (descriptor < 0) return false;
+  const bool found = ::access(descriptor_path(descriptor).c_str(), F_OK) == 0;
+  ::close(descriptor);
+  return found;
+}
+
+OutputFile::OutputFile(const std::string& path, const std::string& folder) : state_(std::make_unique<State>()) {
+  state_->path = path;
+  const int descriptor = open_nameless(folder);
+  if (descriptor >= 0) state_->stream = ::fdopen(descriptor, "wb");
+  const int problem = errno;
+  if (state_->stream == nullptr) {
+    if (descriptor >= 0) ::close(descriptor);
+    throw state_->failed("create", problem);
+  }
+  state_->nameless = true;
+}
+
+#else
+
+bool OutputFile::can_be_nameless(const std::string&) { return false; }
+
+OutputFile::OutputFile(const std::string& path, const std::string&) : OutputFile(path) {}
+
+#endif
+
 OutputFile::~OutputFile() {
   if (state_->stream != nullptr) std::fclose(state_->stream);
   if (!state_->temporary.empty()) {
@@ -207,17 +249,78 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 
 void OutputFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
-void OutputFile::commit() {
-  std::FILE* stream = state_->stream;
-  if (std::fflush(stream) != 0) throw state_->failed("write", errno);
-#ifndef _WIN32
-  if (::fsync(::fileno(stream)) != 0 && errno != EINVAL && errno != ENOTSUP) throw state_->failed("write", errno);
+void OutputFile::flush() {
+  if (std::fflush(state_->stream) != 0) throw state_->failed("write", errno);
+}
+
+#ifdef _WIN32
+
+void OutputFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  const auto handle = reinterpret_cast<HANDLE>(_get_osfhandle(_fileno(state_->stream)));
+  while (!bytes.empty()) {
+    OVERLAPPED place{};
+    place.Offset = static_cast<DWORD>(offset);
+    place.OffsetHigh = static_cast<DWORD>(offset >> 32);
+    DWORD written = 0;
+    const auto part = static_cast<DWORD>(std::min<size_t>(bytes.size(), size_t{1} << 30));
+    if (!WriteFile(handle, bytes.data(), part, &written, &place)) {
+      const DWORD problem = GetLastError();
+      throw state_->failed("write", problem == ERROR_DISK_FULL || problem == ERROR_HANDLE_DISK_FULL ? ENOSPC : EIO);
+    }
+    offset += written;
+    bytes = bytes.subspan(written);
+  }
+}
+
+void OutputFile::write_behind() {}
+
+#else
+
+void OutputFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  const int descriptor = ::fileno(state_->stream);
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) throw state_->failed("write", written < 0 ? errno : ENOSPC);
+    offset += static_cast<uint64_t>(written);
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+}
+
+void OutputFile::write_behind() {
+#ifdef __linux__
+  // Only a hint: errors, such as those of file systems without it, show when the file is committed.
+  static_cast<void>(::sync_file_range(::fileno(state_->stream), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE));
 #endif
+}
+
+#endif
+
+const std::string& OutputFile::path() const { return state_->path; }
+
+void OutputFile::sync() {
+  flush();
+#ifndef _WIN32
+  if (::fsync(::fileno(state_->stream)) != 0 && errno != EINVAL && errno != ENOTSUP) throw state_->failed("write", errno);
+#endif
+}
+
+void OutputFile::commit() { commit(state_->path); }
+
+void OutputFile::commit(const std::string& path) {
+  sync();
+#ifdef __linux__
+  if (state_->nameless) {
+    const std::string name = descriptor_path(::fileno(state_->stream));
+    if (::linkat(AT_FDCWD, name.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) throw state_->failed("name the finished file", errno);
+  }
+#endif
+  std::FILE* stream = state_->stream;
   state_->stream = nullptr;
   if (std::fclose(stream) != 0) throw state_->failed("write", errno);
   if (state_->temporary.empty()) return;
   std::error_code error;
-  fs::rename(to_path(state_->temporary), to_path(state_->path), error);
+  fs::rename(to_path(state_->temporary), to_path(path), error);
   if (error) throw Error(ErrorCode::Failed, state_->path + ": can't rename the finished file: " + error.message());
   state_->temporary.clear();
 }
@@ -252,6 +355,22 @@ std::string file_name(const std::string& path) {
   fs::path whole = to_path(path);
   if (!whole.has_filename()) whole = whole.parent_path();
   return to_utf8(whole.filename());
+}
+
+uint64_t file_bytes(const std::string& path) {
+  std::error_code error;
+  const auto bytes = fs::file_size(to_path(path), error);
+  return error ? 0 : bytes;
+}
+
+bool lies_in(const std::string& path, const std::string& folder) {
+  std::error_code error;
+  const auto resolved = [&](const std::string& name) {
+    const fs::path whole = fs::weakly_canonical(fs::absolute(to_path(name)), error);
+    return whole.has_filename() ? whole : whole.parent_path();
+  };
+  const fs::path inner = resolved(path), outer = resolved(folder);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
 }  // namespace philo

@@ -42,12 +42,26 @@ std::string read_text_file(const std::string& path, size_t most_bytes = size_t{1
 class OutputFile {
  public:
   explicit OutputFile(const std::string& path);
+  // The file lies in `folder` but has no name at all before commit(), so that nothing is left of it when the process is killed. For
+  // folders where can_be_nameless() says that this works.
+  OutputFile(const std::string& path, const std::string& folder);
+  static bool can_be_nameless(const std::string& folder);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
-  void commit();  // flushes to disk and renames
+  // Into a regular file, at that byte, whatever lies before it; any thread, also at the same time as others. Goes past write()'s buffer:
+  // flush() comes between the two.
+  void write_at(uint64_t offset, std::span<const std::byte> bytes);
+  void flush();
+  // Starts the way to the disk of what was written, and waits for what an earlier call started: so the system never holds more than two
+  // calls' worth of unwritten pages.
+  void write_behind();
+  void sync();    // flushes to disk, where there is one
+  void commit();  // likewise, and gives the file its name
+  void commit(const std::string& other_path);  // its name is to be this one instead
+  const std::string& path() const;
 
  private:
   struct State;
@@ -59,5 +73,8 @@ bool is_folder(const std::string& path);
 std::vector<std::string> folder_entries(const std::string& path);  // names, sorted; throws ErrorCode::Input where it can't be read
 std::string join_path(const std::string& folder, const std::string& name);
 std::string file_name(const std::string& path);  // the last component
+uint64_t file_bytes(const std::string& path);    // 0 where it can't be told
+// Whether `path` is `folder` or lies below it, links followed. Neither needs to exist.
+bool lies_in(const std::string& path, const std::string& folder);
 
 }  // namespace philo

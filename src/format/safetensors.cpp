@@ -2,7 +2,6 @@
 #include "format/safetensors.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -167,6 +166,34 @@ std::string json_text(const Json& value, const std::string& path) {
   }
 }
 
+// All that lies before the first tensor's data: the header and its length.
+std::string file_start(const std::string& path, std::span<const TensorEntry> tensors, const std::map<std::string, std::string>& metadata) {
+  std::string header = "{";
+  if (!metadata.empty()) header += "\"__metadata__\":" + json_text(Json(metadata), path) + ",";
+  std::set<std::string_view> seen = {"__metadata__"};
+  uint64_t at = 0;
+  for (const TensorEntry& tensor : tensors) {
+    if (!seen.insert(tensor.name).second) {
+      throw Error(ErrorCode::Failed, path + ": can't write a second tensor named " + shown(tensor.name));
+    }
+    const uint64_t end = at + entry_bytes(tensor);
+    header += json_text(Json(tensor.name), path) + ":{\"dtype\":\"" + std::string(dtype_name(tensor.dtype)) +
+              "\",\"shape\":" + json_text(Json(tensor.shape), path) + ",\"data_offsets\":[" + std::to_string(at) + "," +
+              std::to_string(end) + "]},";
+    at = end;
+  }
+  if (header.size() > 1) header.pop_back();
+  header += '}';
+  const size_t start = (length_bytes + header.size() + data_alignment - 1) / data_alignment * data_alignment;
+  header.resize(start - length_bytes, ' ');
+  if (header.size() > most_header_bytes) {
+    throw Error(ErrorCode::Failed, path + ": the tensors' names take more room than the format allows");
+  }
+  std::string length;
+  for (size_t i = 0; i < length_bytes; ++i) length += static_cast<char>(header.size() >> (8 * i) & 0xFF);
+  return length + header;
+}
+
 }  // namespace
 
 std::vector<Tensor> parse_safetensors(std::span<const std::byte> file_bytes, const std::string& file) {
@@ -203,39 +230,52 @@ void read_safetensors(const std::string& path, Weights& weights) {
   weights.keep(file);
 }
 
+uint64_t entry_bytes(const TensorEntry& entry) {
+  const std::optional<uint64_t> bytes = tensor_bytes(entry.shape, entry.dtype);
+  if (!bytes) throw Error(ErrorCode::Failed, "tensor " + shown(entry.name) + " " + shape_text(entry.shape) + " has more bytes than 64 bits can count");
+  return *bytes;
+}
+
 void write_safetensors(const std::string& path, std::span<const Tensor> tensors, const std::map<std::string, std::string>& metadata) {
-  std::string header = "{";
-  if (!metadata.empty()) header += "\"__metadata__\":" + json_text(Json(metadata), path) + ",";
-  std::set<std::string_view> seen = {"__metadata__"};
-  uint64_t at = 0;
+  std::vector<TensorEntry> entries;
   for (const Tensor& tensor : tensors) {
-    if (!seen.insert(tensor.name).second) {
-      throw Error(ErrorCode::Failed, path + ": can't write a second tensor named " + shown(tensor.name));
-    }
     if (tensor_bytes(tensor.shape, tensor.dtype) != tensor.bytes.size()) {
       throw Error(ErrorCode::Failed, path + ": tensor " + shown(tensor.name) + " has " + std::to_string(tensor.bytes.size()) +
                                          " bytes, not those of " + shape_text(tensor.shape));
     }
-    header += json_text(Json(tensor.name), path) + ":{\"dtype\":\"" + std::string(dtype_name(tensor.dtype)) +
-              "\",\"shape\":" + json_text(Json(tensor.shape), path) + ",\"data_offsets\":[" + std::to_string(at) + "," +
-              std::to_string(at + tensor.bytes.size()) + "]},";
-    at += tensor.bytes.size();
+    entries.push_back({tensor.name, tensor.dtype, tensor.shape});
   }
-  if (header.size() > 1) header.pop_back();
-  header += '}';
-  const size_t start = (length_bytes + header.size() + data_alignment - 1) / data_alignment * data_alignment;
-  header.resize(start - length_bytes, ' ');
-  if (header.size() > most_header_bytes) {
-    throw Error(ErrorCode::Failed, path + ": the tensors' names take more room than the format allows");
-  }
-
-  std::array<std::byte, length_bytes> length;
-  for (size_t i = 0; i < length.size(); ++i) length[i] = static_cast<std::byte>(header.size() >> (8 * i) & 0xFF);
+  const std::string start = file_start(path, entries, metadata);
   OutputFile out(path);
-  out.write(length);
-  out.write(header);
+  out.write(start);
   for (const Tensor& tensor : tensors) out.write(tensor.bytes);
   out.commit();
+}
+
+SafetensorsWriter::SafetensorsWriter(OutputFile& file, std::span<const TensorEntry> tensors,
+                                     const std::map<std::string, std::string>& metadata)
+    : file_(file) {
+  const std::string start = file_start(file.path(), tensors, metadata);
+  begins_.push_back(start.size());
+  for (const TensorEntry& tensor : tensors) begins_.push_back(begins_.back() + entry_bytes(tensor));
+  file_.write(start);
+  file_.flush();
+}
+
+void SafetensorsWriter::write(size_t index, uint64_t offset, std::span<const std::byte> bytes) {
+  const uint64_t begin = begins_.at(index) + offset;
+  if (begin + bytes.size() > begins_.at(index + 1)) {
+    throw Error(ErrorCode::Failed, file_.path() + ": bytes beyond the end of tensor number " + std::to_string(index));
+  }
+  file_.write_at(begin, bytes);
+  written_ += bytes.size();
+}
+
+void SafetensorsWriter::finish() {
+  if (const uint64_t expected = begins_.back() - begins_.front(); written_ != expected) {
+    throw Error(ErrorCode::Failed, file_.path() + ": " + std::to_string(written_) + " bytes were written, expected " + std::to_string(expected));
+  }
+  file_.sync();
 }
 
 }  // namespace philo

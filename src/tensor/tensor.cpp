@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <functional>
 
 #include "base/error.h"
 
@@ -118,4 +119,16 @@ float element(const Tensor& tensor, size_t index) {
                                      ", which has no single elements as floats");
 }
 
+void read_elements(const Tensor& tensor, size_t first, std::span<float> out) {
+  const std::byte* at = tensor.bytes.data() + first * dtype_bytes(tensor.dtype);
+  if (tensor.dtype == DType::F32) {
+    std::memcpy(out.data(), at, out.size_bytes());
+  } else if (tensor.dtype == DType::BF16) {
+    for (size_t i = 0; i < out.size(); ++i) out[i] = bf16_to_f32(load<uint16_t>(at + 2 * i));
+  } else if (tensor.dtype == DType::F16) {
+    for (size_t i = 0; i < out.size(); ++i) out[i] = f16_to_f32(load<uint16_t>(at + 2 * i));
+  } else {
+    for (size_t i = 0; i < out.size(); ++i) out[i] = element(tensor, first + i);  // throws
+  }
+}
 }  // namespace philo

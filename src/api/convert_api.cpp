@@ -1,0 +1,138 @@
+// The conversion part of the C interface.
+#include <cmath>
+#include <map>
+
+#include "api/handles.h"
+#include "api/options.h"
+#include "convert/convert.h"
+
+namespace philo {
+
+namespace {
+
+bool is_int4(const Options& options) { return options.text("weight-format").value_or("int4") == "int4"; }
+
+NumberFormat weights_of(const Options& options) {
+  const std::string format = options.text("weight-format").value_or("int4");
+  if (format == "fp32") return NumberFormat::Fp32;
+  if (format == "fp16") return NumberFormat::Fp16;
+  if (format == "int8") return options.flag("asym") ? NumberFormat::Int8Asymmetric : NumberFormat::Int8Symmetric;
+  return NumberFormat::Int4;
+}
+
+NumberFormat backup_of(const Options& options) {
+  const std::string format = options.text("backup-format").value_or("int8");
+  if (format == "fp16") return NumberFormat::Fp16;
+  return format == "int8-sym" ? NumberFormat::Int8Symmetric : NumberFormat::Int8Asymmetric;
+}
+
+Recipe recipe_of(const Options& options) {
+  Recipe recipe;
+  recipe.weights = weights_of(options);
+  recipe.group_size = std::stoll(options.text("group-size").value_or("128"));
+  recipe.symmetric = !options.flag("asym");
+  recipe.ratio = options.number("ratio").value_or(1.0);
+  recipe.backup = backup_of(options);
+  for (const std::string& rule : options.texts("keep")) recipe.keep.push_back(parse_keep_rule(rule));
+  return recipe;
+}
+
+// Options that only other weight formats use.
+std::vector<std::string> unused_notes(const Options& options) {
+  std::string unused;
+  const auto add = [&](const char* name) {
+    if (options.has(name)) unused.append(unused.empty() ? "" : ", ").append("--").append(name);
+  };
+  const std::string format = options.text("weight-format").value_or("int4");
+  if (format != "int4") {
+    if (options.text("group-size").value_or("-1") != "-1" || format != "int8") add("group-size");
+    add("ratio");
+    add("backup-format");
+  }
+  if (format == "fp32" || format == "fp16") {
+    add("sym");
+    add("asym");
+  }
+  if (unused.empty()) return {};
+  return {unused + ": no effect with --weight-format " + format};
+}
+
+OrderedJson finite_or_null(double value) { return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr); }
+
+double bits(uint64_t bytes, uint64_t weights) {
+  return weights == 0 ? 0 : 8 * static_cast<double>(bytes) / static_cast<double>(weights);
+}
+
+OrderedJson report_of(const ConvertReport& result) {
+  OrderedJson report = {{"files", result.files},
+                        {"weights", result.weights},
+                        {"source_bytes", result.source_bytes},
+                        {"bytes", result.bytes},
+                        {"bits_per_weight", bits(result.bytes, result.weights)},
+                        {"relative_error", result.relative_error},
+                        {"seconds", result.seconds},
+                        {"source_bytes_per_s", static_cast<double>(result.source_bytes) / std::max(result.seconds, 1e-9)}};
+  struct Sums {
+    uint64_t tensors = 0, weights = 0, bytes = 0;
+  };
+  std::map<std::string, Sums> formats;
+  OrderedJson tensors = OrderedJson::array();
+  for (const ConvertedTensor& tensor : result.tensors) {
+    Sums& sums = formats[tensor.format];
+    sums.tensors += 1;
+    sums.weights += tensor.weights;
+    sums.bytes += tensor.bytes;
+    tensors.push_back({{"name", tensor.name},
+                       {"format", tensor.format},
+                       {"weights", tensor.weights},
+                       {"source_bytes", tensor.source_bytes},
+                       {"bytes", tensor.bytes},
+                       {"bits_per_weight", bits(tensor.bytes, tensor.weights)},
+                       {"relative_error", tensor.relative_error},
+                       {"signal_to_noise_db", finite_or_null(tensor.signal_to_noise_db)}});
+  }
+  report["formats"] = OrderedJson::object();
+  for (const auto& [name, sums] : formats)
+    report["formats"][name] = {{"tensors", sums.tensors}, {"weights", sums.weights}, {"bytes", sums.bytes}};
+  report["tensors"] = std::move(tensors);
+  return report;
+}
+
+OrderedJson convert_report(const std::string& source, const std::string& target, const Options& options,
+                           const Callbacks& callbacks) {
+  ConvertOptions settings;
+  settings.recipe = recipe_of(options);
+  settings.replace = options.flag("force");
+  settings.threads = static_cast<int>(options.integer("threads").value_or(0));
+  settings.progress = callbacks.progress();
+  std::vector<std::string> notes;
+  settings.note = [&](std::string_view text) {
+    notes.emplace_back(text);
+    callbacks.note(text);
+  };
+  for (const std::string& note : unused_notes(options)) settings.note(note);
+  const ConvertReport result = convert(source, target, settings);
+  OrderedJson report = {{"source", source}, {"target", target}};
+  report["weight_format"] = options.text("weight-format").value_or("int4");
+  report["group_size"] = is_int4(options) ? OrderedJson(settings.recipe.group_size) : OrderedJson(nullptr);
+  report["symmetric"] = settings.recipe.symmetric;
+  report["ratio"] = is_int4(options) ? OrderedJson(settings.recipe.ratio) : OrderedJson(nullptr);
+  report["backup_format"] = is_int4(options) ? OrderedJson(options.text("backup-format").value_or("int8")) : OrderedJson(nullptr);
+  report.update(report_of(result));
+  report["notes"] = notes;
+  return report;
+}
+
+}  // namespace
+
+}  // namespace philo
+
+philo_status philo_convert(const char* source, const char* target, const philo_option* options, size_t option_count,
+                           const philo_callbacks* callbacks, char** json, philo_error** error) {
+  return philo::guarded(error, [&] {
+    const philo::Callbacks sinks(callbacks);
+    const philo::Options parsed(philo::OptionGroup::Convert, philo::option_span(options, option_count));
+    philo::required(json, "json");
+    philo::give_text(json, philo::convert_report(&philo::required(source, "source"), &philo::required(target, "target"), parsed, sinks));
+  });
+}

@@ -1,0 +1,150 @@
+// Opens the source, assigns formats, streams the weights and copies what else belongs to the model.
+#include "convert/convert.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/output_folder.h"
+#include "checkpoint/checkpoint.h"
+#include "convert/assign_formats.h"
+#include "convert/convert_tensor.h"
+#include "convert/folder_config.h"
+#include "convert/weights_layout.h"
+#include "machine/cpu.h"
+#include "machine/thread_pool.h"
+
+namespace philo {
+namespace {
+
+constexpr size_t most_text_bytes = size_t{256} << 20;  // of a file that is copied
+constexpr uint64_t index_bytes = 1'000'000;            // room for config.json and the index
+
+// What belongs to a model beside its weights; Python files and weights in other forms do not.
+bool is_copied(const std::string& name) {
+  static constexpr std::array names = {"generation_config.json", "tokenizer.json",   "tokenizer_config.json", "special_tokens_map.json",
+                                       "added_tokens.json",      "vocab.json",       "merges.txt",            "tokenizer.model",
+                                       "chat_template.jinja",    "chat_template.json"};
+  if (std::find(names.begin(), names.end(), name) != names.end()) return true;
+  for (const char* start : {"LICENSE", "LICENCE", "NOTICE", "README"}) {
+    if (name.starts_with(start)) return true;
+  }
+  return false;
+}
+
+class Progressed {
+ public:
+  Progressed(const Progress& sink, uint64_t total) : sink_(sink), total_(total) { add(0); }
+  void add(uint64_t bytes) {
+    done_ += bytes;
+    if (sink_ && !sink_("converting", done_, total_)) throw Error(ErrorCode::Stopped, "stopped while converting");
+  }
+
+ private:
+  const Progress& sink_;
+  uint64_t total_, done_ = 0;
+};
+
+ConvertedTensor reported(const Conversion& conversion, const ConversionError& error) {
+  uint64_t bytes = 0;
+  for (const std::string& stem : conversion.stems) {
+    for (const StoredPart& stored : stored_parts(*conversion.source, conversion.format, stem)) bytes += entry_bytes(stored.entry);
+  }
+  return {conversion.source->name,
+          tensor_format_name(conversion.format),
+          conversion.source->elements(),
+          conversion.source->bytes.size(),
+          bytes,
+          error.relative(),
+          error.signal_to_noise_db()};
+}
+
+void write_shard(const Shard& shard, OutputFile& file, ThreadPool& pool, Progressed& progress, ConvertReport& report,
+                 ConversionError& sum) {
+  SafetensorsWriter writer(file, shard.entries, {{"format", "pt"}});
+  for (const PlacedConversion& placed : shard.conversions) {
+    const Conversion& conversion = *placed.conversion;
+    const PartSink sink = [&](Part part, uint64_t offset, std::span<const std::byte> bytes) {
+      for (const auto& entries : placed.entries) writer.write(entries[static_cast<size_t>(part)], offset, bytes);
+    };
+    const Advance advance = [&](size_t bytes) {
+      file.write_behind();
+      progress.add(bytes);
+    };
+    const ConversionError error = convert_tensor(*conversion.source, conversion.format, pool, sink, advance);
+    sum.squared_difference += error.squared_difference;
+    sum.squared += error.squared;
+    report.tensors.push_back(reported(conversion, error));
+  }
+  writer.finish();
+}
+
+void check_places(const std::string& source, const std::string& target) {
+  if (lies_in(target, source)) {
+    throw usage_error(target + ": is the source folder or lies in it; name an output folder elsewhere");
+  }
+  if (lies_in(source, target)) {
+    throw usage_error(target + ": the source folder lies in it; name an output folder elsewhere");
+  }
+}
+
+}  // namespace
+
+ConvertReport convert(const std::string& source, const std::string& target, const ConvertOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const Checkpoint checkpoint = open_checkpoint(source);
+  check_places(source, target);
+  check_output_folder(target, options.replace);
+  if (options.note) {
+    for (const std::string& note : checkpoint.notes) options.note(note);
+  }
+  const Plan plan = plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file);
+  ThreadPool pool(options.threads > 0 ? options.threads : static_cast<int>(cpu().cores));
+  const std::vector<Conversion> all = conversions(plan, assign_formats(plan, options.recipe, pool, options.progress));
+  const WeightsLayout layout = lay_out(all, options.most_shard_bytes);
+  const std::string config_path = join_path(source, "config.json");
+  const OrderedJson config = folder_config(parse_ordered_json(read_text_file(config_path), config_path), plan, all);
+
+  std::vector<std::string> copied;
+  uint64_t copied_bytes = 0;
+  for (const std::string& name : folder_entries(source)) {
+    const std::string path = join_path(source, name);
+    if (!is_copied(name) || !is_file(path)) continue;
+    copied.push_back(name);
+    copied_bytes += file_bytes(path);
+  }
+
+  OutputFolder folder(target, options.replace);
+  folder.require_bytes(layout.bytes + copied_bytes + index_bytes);
+  ConvertReport report;
+  ConversionError sum;
+  for (const Conversion& conversion : all) report.source_bytes += conversion.source->bytes.size();
+  Progressed progress(options.progress, report.source_bytes);
+  for (const Shard& shard : layout.shards) {
+    write_shard(shard, folder.create(shard.file_name), pool, progress, report, sum);
+    report.files.push_back(shard.file_name);
+  }
+  if (layout.shards.size() > 1) {
+    report.files.emplace_back("model.safetensors.index.json");
+    folder.create(report.files.back()).write(weights_index(layout).dump(2) + "\n");
+  }
+  report.files.emplace_back("config.json");
+  folder.create(report.files.back()).write(config.dump(2) + "\n");
+  for (const std::string& name : copied) {
+    folder.create(name).write(read_text_file(join_path(source, name), most_text_bytes));
+    report.files.push_back(name);
+  }
+  folder.commit();
+
+  for (const ConvertedTensor& tensor : report.tensors) {
+    report.bytes += tensor.bytes;
+    report.weights += tensor.weights;
+  }
+  report.relative_error = sum.relative();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+}  // namespace philo

@@ -1,0 +1,45 @@
+// One tensor's numbers in another format, piece by piece on all threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "convert/recipe.h"
+#include "format/safetensors.h"
+#include "machine/thread_pool.h"
+#include "tensor/tensor.h"
+
+namespace philo {
+
+// What a tensor is stored as: its numbers; for codes also scales, their zero points unless they are symmetric, and, where codes share bytes,
+// the shape that they unpack to.
+enum class Part : uint8_t { Numbers, Scale, ZeroPoint, Shape };
+
+struct StoredPart {
+  Part part;
+  TensorEntry entry;
+};
+
+// Under compressed-tensors' names: "STEM.weight" or "STEM.weight_packed", "STEM.weight_scale", … `stem` is the module's name.
+std::vector<StoredPart> stored_parts(const Tensor& source, const MatrixFormat& format, const std::string& stem);
+
+// Sums over a tensor's numbers.
+struct ConversionError {
+  double squared_difference = 0, squared = 0;
+  double relative() const;           // root of their ratio; 0 where both are 0
+  double signal_to_noise_db() const;  // infinite where nothing changed
+};
+
+// Takes the bytes of a part from `offset` on; called by several threads at once.
+using PartSink = std::function<void(Part part, uint64_t offset, std::span<const std::byte> bytes)>;
+// Called by the calling thread now and then with the bytes of the source that were done since; may throw.
+using Advance = std::function<void(size_t source_bytes)>;
+
+// Source pages are read ahead and given back. Throws ErrorCode::Input where numbers are not finite or too large for the format.
+ConversionError convert_tensor(const Tensor& source, const MatrixFormat& format, ThreadPool& pool, const PartSink& sink,
+                               const Advance& advance);
+
+}  // namespace philo
