@@ -4,58 +4,12 @@
 
 #include "api/handles.h"
 #include "api/options.h"
+#include "api/weight_recipe.h"
 #include "convert/convert.h"
 
 namespace philo {
 
 namespace {
-
-bool is_int4(const Options& options) { return options.text("weight-format").value_or("int4") == "int4"; }
-
-NumberFormat weights_of(const Options& options) {
-  const std::string format = options.text("weight-format").value_or("int4");
-  if (format == "fp32") return NumberFormat::Fp32;
-  if (format == "fp16") return NumberFormat::Fp16;
-  if (format == "int8") return options.flag("asym") ? NumberFormat::Int8Asymmetric : NumberFormat::Int8Symmetric;
-  return NumberFormat::Int4;
-}
-
-NumberFormat backup_of(const Options& options) {
-  const std::string format = options.text("backup-format").value_or("int8");
-  if (format == "fp16") return NumberFormat::Fp16;
-  return format == "int8-sym" ? NumberFormat::Int8Symmetric : NumberFormat::Int8Asymmetric;
-}
-
-Recipe recipe_of(const Options& options) {
-  Recipe recipe;
-  recipe.weights = weights_of(options);
-  recipe.group_size = std::stoll(options.text("group-size").value_or("128"));
-  recipe.symmetric = !options.flag("asym");
-  recipe.ratio = options.number("ratio").value_or(1.0);
-  recipe.backup = backup_of(options);
-  for (const std::string& rule : options.texts("keep")) recipe.keep.push_back(parse_keep_rule(rule));
-  return recipe;
-}
-
-// Options that only other weight formats use.
-std::vector<std::string> unused_notes(const Options& options) {
-  std::string unused;
-  const auto add = [&](const char* name) {
-    if (options.has(name)) unused.append(unused.empty() ? "" : ", ").append("--").append(name);
-  };
-  const std::string format = options.text("weight-format").value_or("int4");
-  if (format != "int4") {
-    if (options.text("group-size").value_or("-1") != "-1" || format != "int8") add("group-size");
-    add("ratio");
-    add("backup-format");
-  }
-  if (format == "fp32" || format == "fp16") {
-    add("sym");
-    add("asym");
-  }
-  if (unused.empty()) return {};
-  return {unused + ": no effect with --weight-format " + format};
-}
 
 OrderedJson finite_or_null(double value) { return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr); }
 
@@ -101,7 +55,7 @@ OrderedJson report_of(const ConvertReport& result) {
 OrderedJson convert_report(const std::string& source, const std::string& target, const Options& options,
                            const Callbacks& callbacks) {
   ConvertOptions settings;
-  settings.recipe = recipe_of(options);
+  settings.recipe = read_recipe(options);
   settings.replace = options.flag("force");
   settings.threads = static_cast<int>(options.integer("threads").value_or(0));
   settings.progress = callbacks.progress();
@@ -110,14 +64,15 @@ OrderedJson convert_report(const std::string& source, const std::string& target,
     notes.emplace_back(text);
     callbacks.note(text);
   };
-  for (const std::string& note : unused_notes(options)) settings.note(note);
+  if (const std::string note = unused_recipe_options(options); !note.empty()) settings.note(note);
   const ConvertReport result = convert(source, target, settings);
   OrderedJson report = {{"source", source}, {"target", target}};
+  const bool mixes = settings.recipe.weights == NumberFormat::Int4;
   report["weight_format"] = options.text("weight-format").value_or("int4");
-  report["group_size"] = is_int4(options) ? OrderedJson(settings.recipe.group_size) : OrderedJson(nullptr);
+  report["group_size"] = mixes ? OrderedJson(settings.recipe.group_size) : OrderedJson(nullptr);
   report["symmetric"] = settings.recipe.symmetric;
-  report["ratio"] = is_int4(options) ? OrderedJson(settings.recipe.ratio) : OrderedJson(nullptr);
-  report["backup_format"] = is_int4(options) ? OrderedJson(options.text("backup-format").value_or("int8")) : OrderedJson(nullptr);
+  report["ratio"] = mixes ? OrderedJson(settings.recipe.ratio) : OrderedJson(nullptr);
+  report["backup_format"] = mixes ? OrderedJson(options.text("backup-format").value_or("int8")) : OrderedJson(nullptr);
   report.update(report_of(result));
   report["notes"] = notes;
   return report;

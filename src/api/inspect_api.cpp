@@ -4,6 +4,8 @@
 #include "api/handles.h"
 #include "api/model.h"
 #include "api/options.h"
+#include "api/weight_recipe.h"
+#include "convert/assign_formats.h"
 #include "machine/cpu.h"
 #include "machine/memory.h"
 
@@ -37,17 +39,30 @@ OrderedJson config_report(const ModelConfig& config) {
   return report;
 }
 
+// Bytes of the weights in the format asked for.
+size_t weight_bytes(const Plan& plan, const Options& options) {
+  const auto wanted = options.text("weight-format");
+  double bytes = 0;
+  if (wanted == "int4" || wanted == "int8") {
+    ThreadPool pool(1);
+    for (const AssignedTensor& assigned : assign_formats(plan, read_recipe(options), pool))
+      bytes += static_cast<double>(assigned.tensor->elements()) / 8 *
+               bits_per_weight(assigned.format, assigned.tensor->shape.back());
+    return static_cast<size_t>(bytes);
+  }
+  for (const auto& weight : plan.weights)
+    for (const Segment& segment : weight->segments) {
+      const auto elements = static_cast<double>(segment.rows * weight->columns);
+      bytes += wanted ? elements * (wanted == "fp32" ? 4 : 2) : static_cast<double>(segment.stored_bytes());
+    }
+  return static_cast<size_t>(bytes);
+}
+
 // What the model takes at a context: weights and KV cache in the formats asked for, and in the others for comparison.
 OrderedJson memory_report(const ModelConfig& config, const Plan& plan, const Options& options) {
   const auto context = options.integer("context").value_or(config.context);
-  size_t weights = 0, elements = 0;
-  for (const auto& weight : plan.weights)
-    for (const Segment& segment : weight->segments) {
-      weights += segment.stored_bytes();
-      elements += static_cast<size_t>(segment.rows * weight->columns);
-    }
+  const size_t weights = weight_bytes(plan, options);
   const std::string format = options.text("weight-format").value_or(weight_format(plan));
-  if (options.has("weight-format")) weights = elements * (format == "fp32" ? 4 : 2);
   const std::string kv_format =
       format == "fp32" && options.has("weight-format") ? "fp32" : options.text("kv-format").value_or("fp16");
   const auto tokens = static_cast<size_t>(context);

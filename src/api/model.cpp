@@ -2,7 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
 #include <map>
+
+#include "api/weight_recipe.h"
+#include "convert/assign_formats.h"
+#include "machine/cpu.h"
+#include "machine/thread_pool.h"
 
 namespace philo {
 
@@ -27,12 +33,48 @@ void check_device_options(const std::string& device, const Options& options) {
     throw usage_error("--ort is for onnxruntime devices; the device is " + device);
 }
 
-// Options that quantized weights would need: nothing here is quantized.
-void note_unused(const Options& options, LoadNotes& notes) {
+bool is_quantized(const Plan& plan) {
+  return std::any_of(plan.weights.begin(), plan.weights.end(), [](const auto& weight) {
+    return std::any_of(weight->segments.begin(), weight->segments.end(),
+                       [](const Segment& segment) { return std::holds_alternative<CodeFormat>(segment.format); });
+  });
+}
+
+void note_unused(std::initializer_list<const char*> names, const Options& options, const std::string& why, LoadNotes& notes) {
   std::string unused;
-  for (const char* name : {"group-size", "ratio", "sym", "asym", "activation-format"})
+  for (const char* name : names)
     if (options.has(name)) unused.append(unused.empty() ? "" : ", ").append("--").append(name);
-  if (!unused.empty()) notes.add(unused + ": no effect, because the weights are not quantized");
+  if (!unused.empty()) notes.add(unused + ": no effect, because " + why);
+}
+
+// The plan with its weights in the formats that the options ask for.
+Plan settle_weights(Plan plan, const Options& options, const Callbacks& callbacks, LoadNotes& notes) {
+  const auto wanted = options.text("weight-format");
+  if (!wanted) {
+    const std::string why = is_quantized(plan) ? "the weights are taken as they are stored" : "the weights are not quantized";
+    note_unused({"group-size", "ratio", "sym", "asym"}, options, why, notes);
+    return plan;
+  }
+  if (*wanted == "fp32" || *wanted == "fp16") {
+    if (const std::string note = unused_recipe_options(options); !note.empty()) notes.add(note);
+    const DType dtype = *wanted == "fp32" ? DType::F32 : DType::F16;
+    return with_formats(plan, [&](const Weight&, const Segment&) { return dtype; });
+  }
+  if (is_quantized(plan)) {
+    const std::string stored = weight_format(plan);
+    if (stored != *wanted)
+      throw usage_error("--weight-format " + *wanted + ": the weights are stored as " + stored +
+                        "; quantizing starts from floats, so give the model that these were made from, or leave it out");
+    notes.add("--weight-format " + *wanted + ": the weights are stored so and taken as they are");
+    note_unused({"group-size", "ratio", "sym", "asym"}, options, "the weights are taken as they are stored", notes);
+    return plan;
+  }
+  if (const std::string note = unused_recipe_options(options); !note.empty()) notes.add(note);
+  ThreadPool pool(static_cast<int>(options.integer("threads").value_or(static_cast<int64_t>(cpu().cores))));
+  std::map<const Tensor*, MatrixFormat> formats;
+  for (const AssignedTensor& assigned : assign_formats(plan, read_recipe(options), pool, callbacks.progress()))
+    formats[assigned.tensor] = assigned.format;
+  return with_formats(plan, [&](const Weight&, const Segment& segment) { return formats.at(segment.values); });
 }
 
 KvFormat settle_kv_format(const Options& options, LoadNotes& notes) {
@@ -93,13 +135,9 @@ std::shared_ptr<LoadedModel> load_model(const std::string& path, const Options& 
   model->checkpoint = open_checkpoint(path);
   for (const std::string& note : model->checkpoint.notes) notes->add(note);
   const Checkpoint& checkpoint = model->checkpoint;
-  model->plan = std::make_shared<const Plan>(plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file));
-
-  if (options.has("weight-format")) {
-    const DType dtype = options.text("weight-format") == "fp32" ? DType::F32 : DType::F16;
-    model->plan = std::make_shared<const Plan>(with_formats(*model->plan, [&](const Weight&, const Segment&) { return dtype; }));
-  }
-  note_unused(options, *notes);
+  model->plan = std::make_shared<const Plan>(
+      settle_weights(plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file), options, callbacks, *notes));
+  if (!is_quantized(*model->plan)) note_unused({"activation-format"}, options, "the weights are not quantized", *notes);
   if (options.text("device") == "auto") notes->add("--device auto: computing on " + std::string(device.name()));
   DeviceOptions compile;
   compile.kv_format = settle_kv_format(options, *notes);

@@ -1,6 +1,7 @@
 // For tests: a small Phi-3 of random numbers, and what it must yield, computed in double precision straight from the formulas.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -83,7 +84,8 @@ class DoubleReference {
  public:
   using Rows = std::vector<std::vector<double>>;  // (tokens, width)
 
-  explicit DoubleReference(const Plan& plan) : plan_(plan), config_(plan.config) {}
+  // narrow: matrices of integer codes are multiplied with int8 activations, as the kernels define them.
+  explicit DoubleReference(const Plan& plan, bool narrow = false) : plan_(plan), config_(plan.config), narrow_(narrow) {}
 
   Rows logits(const std::vector<Token>& tokens) const {
     std::vector<Rows> values(plan_.widths.size());
@@ -131,7 +133,22 @@ class DoubleReference {
     return out;
   }
 
-  static std::vector<double> linear(const Weight& weight, const std::vector<double>& in) {
+  // By groups of the weight's columns, or of 128 where a row has one scale.
+  static std::vector<double> narrowed(const CodeFormat& format, const std::vector<double>& in) {
+    const size_t group = format.group_size < 0 ? 128 : static_cast<size_t>(format.group_size);
+    std::vector<double> out;
+    for (size_t begin = 0; begin < in.size(); begin += group) {
+      const size_t end = std::min(begin + group, in.size());
+      double largest = 0;
+      for (size_t i = begin; i < end; ++i) largest = std::max(largest, std::abs(in[i]));
+      for (size_t i = begin; i < end; ++i) out.push_back(largest == 0 ? 0 : std::nearbyint(in[i] * (127 / largest)) * (largest / 127));
+    }
+    return out;
+  }
+
+  std::vector<double> linear(const Weight& weight, const std::vector<double>& exact) const {
+    const auto* const format = std::get_if<CodeFormat>(&weight.segments.front().format);
+    const std::vector<double> in = narrow_ && format != nullptr ? narrowed(*format, exact) : exact;
     std::vector<double> out;
     for (int64_t row = 0; row < weight.rows; ++row) {
       const std::vector<double> weights = weight_row(weight, row);
@@ -193,6 +210,7 @@ class DoubleReference {
 
   const Plan& plan_;
   const ModelConfig& config_;
+  bool narrow_;
 };
 
 }  // namespace philo
