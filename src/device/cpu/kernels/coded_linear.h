@@ -125,24 +125,42 @@ PHILO_INLINE void add_line(const CodesAt& from, size_t line, const int8_t* in, s
   }
 }
 
+// Begins or ends (kernels' words) the dots of a tile.
+template <int bits, int W, int C>
+PHILO_INLINE void begin_tile(const Ints (&sums)[W][C], Ints (&dots)[W][C]) {
+  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) dots[w][c] = begin_dots<bits>(sums[w][c]);
+}
+template <int bits, int W, int C>
+PHILO_INLINE void end_tile(const Ints (&dots)[W][C], Ints (&sums)[W][C]) {
+  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[w][c] = end_dots<bits>(sums[w][c], dots[w][c]);
+}
+
 // `streams` where the codes come from memory: a prefetch 4 KiB ahead.
 template <int bits, bool packed, bool streams, int W, int C>
 PHILO_INLINE void add_products(CodesAt from, const int8_t* in, size_t in_stride, size_t columns, Ints (&sums)[W][C]) {
   constexpr size_t line_columns = packed ? 8 : 4, lines = dots_columns / line_columns;
-  Ints dots[W][C];
+  constexpr bool halved = W * C <= registers / 4;  // so few sums would wait for themselves: every second line has its own
+  Ints dots[W][C], more_dots[W][C], more_sums[W][C];
+  if constexpr (halved)
+    PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) more_sums[w][c] = splat_int(0);
   for (; columns >= dots_columns; columns -= dots_columns) {
     if constexpr (streams)
       PHILO_UNROLL for (size_t line = 0; line < lines; ++line) __builtin_prefetch(from.codes + 4096 + line * panel_line_bytes);
-    PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) dots[w][c] = begin_dots<bits>(sums[w][c]);
-    PHILO_UNROLL for (size_t line = 0; line < lines; ++line) add_line<bits, packed, W, C>(from, line, in, in_stride, dots);
-    PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[w][c] = end_dots<bits>(sums[w][c], dots[w][c]);
+    begin_tile<bits, W, C>(sums, dots);
+    if constexpr (halved) begin_tile<bits, W, C>(more_sums, more_dots);
+    PHILO_UNROLL for (size_t line = 0; line < lines; ++line)
+      add_line<bits, packed, W, C>(from, line, in, in_stride, halved && line % 2 != 0 ? more_dots : dots);
+    end_tile<bits, W, C>(dots, sums);
+    if constexpr (halved) end_tile<bits, W, C>(more_dots, more_sums);
     from.codes += lines * panel_line_bytes;
     in += dots_columns;
   }
+  if constexpr (halved)
+    PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[w][c] = add_ints(sums[w][c], more_sums[w][c]);
   if (columns == 0) return;
-  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) dots[w][c] = begin_dots<bits>(sums[w][c]);
+  begin_tile<bits, W, C>(sums, dots);
   for (size_t line = 0; line * line_columns < columns; ++line) add_line<bits, packed, W, C>(from, line, in, in_stride, dots);
-  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[w][c] = end_dots<bits>(sums[w][c], dots[w][c]);
+  end_tile<bits, W, C>(dots, sums);
 }
 
 // Activations as int8.
