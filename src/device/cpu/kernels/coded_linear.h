@@ -24,7 +24,7 @@ constexpr size_t dots_columns = 32;  // between begin_dots and end_dots
 constexpr size_t coded_block_panels = 4, coded_block_rows = coded_block_panels * panel_rows, coded_block_tokens = 512, coded_block_bytes = 32 << 10;
 constexpr size_t least_group = 32;
 constexpr int most_few_tokens = 8;
-constexpr size_t fewest_many_tokens = 25;
+constexpr size_t fewest_many_tokens = 17;
 
 // A task and what follows from its matrix's shape.
 struct Work {
