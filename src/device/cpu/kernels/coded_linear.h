@@ -24,12 +24,15 @@ constexpr size_t dots_columns = 32;  // between begin_dots and end_dots
 constexpr size_t coded_block_panels = 4, coded_block_rows = coded_block_panels * panel_rows, coded_block_tokens = 512, coded_block_bytes = 32 << 10;
 constexpr size_t least_group = 32;
 constexpr int most_few_tokens = 8;
-constexpr size_t fewest_many_tokens = 25;
+constexpr size_t fewest_many_tokens = 17;
 
-PHILO_INLINE size_t input_group_of(const PanelMatrix& weight) { return weight.group == weight.depth ? 128 : weight.group; }
-PHILO_INLINE size_t input_groups_of(const PanelMatrix& weight) {
-  return (weight.depth + input_group_of(weight) - 1) / input_group_of(weight);
-}
+// A task and what follows from its matrix's shape.
+struct Work {
+  const CodedLinearTask& task;
+  bool by_row;          // one scale for each row
+  size_t span, groups;  // columns that share an input's scale, and how many such groups there are
+};
+
 template <int bits>
 PHILO_INLINE size_t lines_of(size_t depth) {
   return bits == 4 ? (depth + 7) / 8 : (depth + 3) / 4;
@@ -41,6 +44,20 @@ constexpr int fitting_vectors(int most, int limit) {
   while (2 * vectors <= most && 2 * vectors <= limit) vectors *= 2;
   return vectors;
 }
+
+// Outputs of a tile between groups: in registers, or in memory where the sums of products take all registers.
+template <int W, int C>
+struct RegisterOutputs {
+  Vec (&values)[W][C];
+  __attribute__((always_inline)) Vec get(int w, int c) const { return values[w][c]; }
+  __attribute__((always_inline)) void put(int w, int c, Vec value) const { values[w][c] = value; }
+};
+template <int W, int C>
+struct MemoryOutputs {
+  float* values;  // (W, C, lanes)
+  __attribute__((always_inline)) Vec get(int w, int c) const { return load(values + static_cast<size_t>(w * C + c) * lanes); }
+  __attribute__((always_inline)) void put(int w, int c, Vec value) const { store(values + static_cast<size_t>(w * C + c) * lanes, value); }
+};
 
 // Factors of one group of columns for some vectors of rows, straight from the matrix.
 struct StoredFactors {
@@ -108,24 +125,42 @@ PHILO_INLINE void add_line(const CodesAt& from, size_t line, const int8_t* in, s
   }
 }
 
+// Begins or ends (kernels' words) the dots of a tile.
+template <int bits, int W, int C>
+PHILO_INLINE void begin_tile(const Ints (&sums)[W][C], Ints (&dots)[W][C]) {
+  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) dots[w][c] = begin_dots<bits>(sums[w][c]);
+}
+template <int bits, int W, int C>
+PHILO_INLINE void end_tile(const Ints (&dots)[W][C], Ints (&sums)[W][C]) {
+  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[w][c] = end_dots<bits>(sums[w][c], dots[w][c]);
+}
+
 // `streams` where the codes come from memory: a prefetch 4 KiB ahead.
 template <int bits, bool packed, bool streams, int W, int C>
 PHILO_INLINE void add_products(CodesAt from, const int8_t* in, size_t in_stride, size_t columns, Ints (&sums)[W][C]) {
   constexpr size_t line_columns = packed ? 8 : 4, lines = dots_columns / line_columns;
-  Ints dots[W][C];
+  constexpr bool halved = W * C <= registers / 4;  // so few sums would wait for themselves: every second line has its own
+  Ints dots[W][C], more_dots[W][C], more_sums[W][C];
+  if constexpr (halved)
+    PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) more_sums[w][c] = splat_int(0);
   for (; columns >= dots_columns; columns -= dots_columns) {
     if constexpr (streams)
       PHILO_UNROLL for (size_t line = 0; line < lines; ++line) __builtin_prefetch(from.codes + 4096 + line * panel_line_bytes);
-    PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) dots[w][c] = begin_dots<bits>(sums[w][c]);
-    PHILO_UNROLL for (size_t line = 0; line < lines; ++line) add_line<bits, packed, W, C>(from, line, in, in_stride, dots);
-    PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[w][c] = end_dots<bits>(sums[w][c], dots[w][c]);
+    begin_tile<bits, W, C>(sums, dots);
+    if constexpr (halved) begin_tile<bits, W, C>(more_sums, more_dots);
+    PHILO_UNROLL for (size_t line = 0; line < lines; ++line)
+      add_line<bits, packed, W, C>(from, line, in, in_stride, halved && line % 2 != 0 ? more_dots : dots);
+    end_tile<bits, W, C>(dots, sums);
+    if constexpr (halved) end_tile<bits, W, C>(more_dots, more_sums);
     from.codes += lines * panel_line_bytes;
     in += dots_columns;
   }
+  if constexpr (halved)
+    PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[w][c] = add_ints(sums[w][c], more_sums[w][c]);
   if (columns == 0) return;
-  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) dots[w][c] = begin_dots<bits>(sums[w][c]);
+  begin_tile<bits, W, C>(sums, dots);
   for (size_t line = 0; line * line_columns < columns; ++line) add_line<bits, packed, W, C>(from, line, in, in_stride, dots);
-  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[w][c] = end_dots<bits>(sums[w][c], dots[w][c]);
+  end_tile<bits, W, C>(dots, sums);
 }
 
 // Activations as int8.
@@ -138,10 +173,11 @@ struct Int8Product {
   template <int C>
   static constexpr int few_vectors = fitting_vectors(registers / 3 / C, static_cast<int>(panel_vectors));
 
-  template <bool from_block, int W, int C, typename Factors>
-  static __attribute__((always_inline)) void add_group(const CodedLinearTask& task, const CodesAt& from, const Factors& factors,
-                                                       size_t token, size_t group, size_t first, size_t columns, Vec (&out)[W][C]) {
-    const size_t groups = input_groups_of(task.weight);
+  template <bool from_block, int W, int C, typename Factors, typename Outputs>
+  static __attribute__((always_inline)) void add_group(const Work& work, const CodesAt& from, const Factors& factors, size_t token,
+                                                       size_t group, size_t columns, const Outputs& out) {
+    const CodedLinearTask& task = work.task;
+    const size_t groups = work.groups;
     const float* const scales = task.input.scales + token * groups + group;
     const int32_t* const in_sums = task.input.sums + token * groups + group;
     constexpr int32_t zero_point = 1 << (bits - 1);
@@ -151,7 +187,7 @@ struct Int8Product {
       const Ints start = splat_int(has_zero_points ? 0 : (code_offset<bits> - zero_point) * in_sums[static_cast<size_t>(c) * groups]);
       PHILO_UNROLL for (int w = 0; w < W; ++w) sums[w][c] = start;
     }
-    add_products<bits, bits == 4 && !from_block, !from_block, W, C>(from, task.input.codes + token * task.input.stride + first,
+    add_products<bits, bits == 4 && !from_block, !from_block, W, C>(from, task.input.codes + token * task.input.stride + group * work.span,
                                                                     task.input.stride, columns, sums);
     PHILO_UNROLL for (int w = 0; w < W; ++w) {
       Vec exact[C];
@@ -163,16 +199,17 @@ struct Int8Product {
       }
       const Vec scale = factors.scale(w);
       PHILO_UNROLL for (int c = 0; c < C; ++c)
-        out[w][c] = fma(multiply(exact[c], scale), splat(scales[static_cast<size_t>(c) * groups]), out[w][c]);
+        out.put(w, c, fma(multiply(exact[c], scale), splat(scales[static_cast<size_t>(c) * groups]), out.get(w, c)));
     }
   }
 
   // Where a block of columns of some panels is to be read: 8-bit codes lie as the products take them.
-  static CodesAt prepare(const CodedLinearTask& task, size_t panel, size_t panels, size_t first, size_t columns, std::byte* block) {
-    const size_t lines = lines_of<bits>(task.weight.depth);
-    if constexpr (bits == 8) return {task.weight.codes + (panel * lines + first / 4) * panel_line_bytes, lines * panel_line_bytes};
+  static CodesAt prepare(const Work& work, size_t panel, size_t panels, size_t first, size_t columns, std::byte* block) {
+    const PanelMatrix& weight = work.task.weight;
+    const size_t lines = lines_of<bits>(weight.depth);
+    if constexpr (bits == 8) return {weight.codes + (panel * lines + first / 4) * panel_line_bytes, lines * panel_line_bytes};
     for (size_t p = 0; p < panels; ++p) {
-      const std::byte* from = task.weight.codes + ((panel + p) * lines + first / 8) * panel_line_bytes;
+      const std::byte* from = weight.codes + ((panel + p) * lines + first / 8) * panel_line_bytes;
       std::byte* to = block + p * block_depth * panel_rows;
       for (size_t k = 0; k < columns; k += 8, from += panel_line_bytes, to += 2 * panel_line_bytes)
         PHILO_UNROLL for (size_t v = 0; v < panel_vectors; ++v) {
@@ -221,10 +258,11 @@ struct FloatProduct {
   template <int C>
   static constexpr int few_vectors = fitting_vectors(registers / 3 / C, 4);
 
-  template <bool from_block, int W, int C, typename Factors>
-  static __attribute__((always_inline)) void add_group(const CodedLinearTask& task, CodesAt from, const Factors& factors, size_t token,
-                                                       size_t, size_t first, size_t columns, Vec (&out)[W][C]) {
-    const float* in = task.in + token * task.in_stride + first;
+  template <bool from_block, int W, int C, typename Factors, typename Outputs>
+  static __attribute__((always_inline)) void add_group(const Work& work, CodesAt from, const Factors& factors, size_t token, size_t group,
+                                                       size_t columns, const Outputs& out) {
+    const CodedLinearTask& task = work.task;
+    const float* in = task.in + token * task.in_stride + group * work.span;
     Vec sums[W][C];
     PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[w][c] = zero();
     if constexpr (from_block) {  // (panels, block_depth, panel_rows) floats
@@ -253,18 +291,18 @@ struct FloatProduct {
     }
     PHILO_UNROLL for (int w = 0; w < W; ++w) {
       const Vec scale = factors.scale(w);
-      PHILO_UNROLL for (int c = 0; c < C; ++c) out[w][c] = fma(sums[w][c], scale, out[w][c]);
+      PHILO_UNROLL for (int c = 0; c < C; ++c) out.put(w, c, fma(sums[w][c], scale, out.get(w, c)));
     }
   }
 
-  static CodesAt prepare(const CodedLinearTask& task, size_t panel, size_t panels, size_t first, size_t columns, std::byte* block) {
+  static CodesAt prepare(const Work& work, size_t panel, size_t panels, size_t first, size_t columns, std::byte* block) {
     constexpr size_t line_columns = bits == 4 ? 8 : 4;
-    const PanelMatrix& weight = task.weight;
-    const size_t lines = lines_of<bits>(weight.depth), span = input_group_of(weight);
+    const PanelMatrix& weight = work.task.weight;
+    const size_t lines = lines_of<bits>(weight.depth);
     for (size_t p = 0; p < panels; ++p)
       for (size_t v = 0; v < panel_vectors; ++v)
         for (size_t k = 0; k < columns; k += line_columns) {
-          const StoredFactors factors{weight, (panel + p) * panel_vectors + v, weight.group == weight.depth ? 0 : (first + k) / span};
+          const StoredFactors factors{weight, (panel + p) * panel_vectors + v, work.by_row ? 0 : (first + k) / work.span};
           const Vec zero = factors.has_zero_points() ? factors.zero_point(0) : splat(static_cast<float>(1 << (bits - 1)));
           const Quads codes = load_quads(weight.codes + ((panel + p) * lines + (first + k) / line_columns) * panel_line_bytes + v * 4 * lanes);
           float* const to = reinterpret_cast<float*>(block) + (p * block_depth + k) * panel_rows + v * lanes;
@@ -305,47 +343,49 @@ PHILO_INLINE void store_outputs(const CodedLinearTask& task, size_t row, size_t 
 
 // C tokens and W vectors of rows from `row` of the task on, with weights as they come from memory.
 template <typename Product, int W, int C>
-void few_coded_tile(const CodedLinearTask& task, size_t row, size_t token) {
+void few_coded_tile(const Work& work, size_t row, size_t token) {
+  const CodedLinearTask& task = work.task;
   const PanelMatrix& weight = task.weight;
-  const size_t vector = task.first_panel * panel_vectors + row / lanes, span = input_group_of(weight);
+  const size_t vector = task.first_panel * panel_vectors + row / lanes;
   const size_t panel_bytes = lines_of<Product::code_bits>(weight.depth) * panel_line_bytes;
   const std::byte* const codes = weight.codes + vector / panel_vectors * panel_bytes + vector % panel_vectors * 4 * lanes;
   Vec out[W][C];
   PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) out[w][c] = zero();
-  for (size_t first = 0, group = 0; first < weight.depth; first += span, ++group) {
-    const size_t columns = weight.depth - first < span ? weight.depth - first : span;
-    Product::template add_group<false, W, C>(task, CodesAt{codes + first * 2 * Product::code_bits, panel_bytes},
-                                             StoredFactors{weight, vector, weight.group == weight.depth ? 0 : group}, token, group, first,
-                                             columns, out);
+  for (size_t group = 0; group < work.groups; ++group) {
+    const size_t first = group * work.span, columns = weight.depth - first < work.span ? weight.depth - first : work.span;
+    Product::template add_group<false, W, C>(work, CodesAt{codes + first * 2 * Product::code_bits, panel_bytes},
+                                             StoredFactors{weight, vector, work.by_row ? 0 : group}, token, group, columns,
+                                             RegisterOutputs<W, C>{out});
   }
   store_outputs<W, C>(task, row, token, out);
 }
 
 // The rows [row, end) of the task for `tokens` <= C tokens.
 template <typename Product, int C = most_few_tokens>
-void few_coded_tokens_of(const CodedLinearTask& task, size_t row, size_t end, size_t token, size_t tokens) {
+void few_coded_tokens_of(const Work& work, size_t row, size_t end, size_t token, size_t tokens) {
   if constexpr (C > 1) {
     if (tokens < C) {
-      few_coded_tokens_of<Product, C - 1>(task, row, end, token, tokens);
+      few_coded_tokens_of<Product, C - 1>(work, row, end, token, tokens);
       return;
     }
   }
   constexpr int W = Product::template few_vectors<C>;
   constexpr size_t rows = static_cast<size_t>(W) * lanes;
-  for (; row + rows <= end; row += rows) few_coded_tile<Product, W, C>(task, row, token);
-  for (; row < end; row += lanes) few_coded_tile<Product, 1, C>(task, row, token);
+  for (; row + rows <= end; row += rows) few_coded_tile<Product, W, C>(work, row, token);
+  for (; row < end; row += lanes) few_coded_tile<Product, 1, C>(work, row, token);
 }
 
 // Some panels by all tokens, so that weights come from memory once.
 template <typename Product>
-void few_coded_tokens(const CodedLinearTask& task) {
+void few_coded_tokens(const Work& work) {
+  const CodedLinearTask& task = work.task;
   constexpr size_t most = most_few_tokens;
   const size_t tiles = (task.tokens + most - 1) / most, tile = (task.tokens + tiles - 1) / tiles;
   const size_t rows = (task.rows + lanes - 1) / lanes * lanes;
   for (size_t row = 0; row < rows; row += coded_block_rows) {
     const size_t end = row + coded_block_rows < rows ? row + coded_block_rows : rows;
     for (size_t token = 0; token < task.tokens; token += tile)
-      few_coded_tokens_of<Product>(task, row, end, token, task.tokens - token < tile ? task.tokens - token : tile);
+      few_coded_tokens_of<Product>(work, row, end, token, task.tokens - token < tile ? task.tokens - token : tile);
   }
 }
 
@@ -356,53 +396,52 @@ struct Block {
   const float* zero_points;  // likewise, or nullptr
   size_t factor_step;        // floats between groups
   size_t row, end;           // rows of the task
-  size_t first, columns;
+  size_t first, columns, first_group;
 };
 
 // C tokens and W vectors of rows over one block; `kept` holds the outputs between blocks.
 template <typename Product, int W, int C>
-void coded_block_tile(const CodedLinearTask& task, const Block& block, size_t row, size_t token, float* kept) {
-  const size_t span = input_group_of(task.weight), place = row - block.row;
-  Vec out[W][C];
-  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c)
-      out[w][c] = block.first == 0 ? zero() : load(kept + static_cast<size_t>(w * C + c) * lanes);
-  const CodesAt from{block.codes.vector(static_cast<int>(place / lanes)), block.codes.panel_bytes};
-  for (size_t k = 0, group = 0; k < block.columns; k += span, ++group) {
-    const size_t columns = block.columns - k < span ? block.columns - k : span;
-    const size_t factors = group * block.factor_step + place;
-    Product::template add_group<true, W, C>(
-        task, CodesAt{from.codes + k * panel_rows * Product::element_bytes, from.panel_bytes},
-        BlockFactors{block.scales + factors, block.zero_points == nullptr ? nullptr : block.zero_points + factors}, token,
-        block.first / span + group, block.first + k, columns, out);
+__attribute__((noinline)) void coded_block_tile(const Work& work, const Block& block, size_t row, size_t token, float* kept) {
+  const size_t place = row - block.row;
+  const MemoryOutputs<W, C> out{kept};
+  if (block.first == 0) PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) out.put(w, c, zero());
+  const std::byte* codes = block.codes.vector(static_cast<int>(place / lanes));
+  const float* scales = block.scales + place;
+  const float* zero_points = block.zero_points == nullptr ? nullptr : block.zero_points + place;
+  for (size_t k = 0, group = block.first_group; k < block.columns; k += work.span, ++group) {
+    const size_t columns = block.columns - k < work.span ? block.columns - k : work.span;
+    Product::template add_group<true, W, C>(work, CodesAt{codes, block.codes.panel_bytes}, BlockFactors{scales, zero_points}, token, group,
+                                            columns, out);
+    codes += work.span * panel_rows * Product::element_bytes;
+    scales += block.factor_step;
+    if (zero_points != nullptr) zero_points += block.factor_step;
   }
-  if (block.first + block.columns == task.weight.depth) {
-    store_outputs<W, C>(task, row, token, out);
-    return;
-  }
-  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c)
-      store(kept + static_cast<size_t>(w * C + c) * lanes, out[w][c]);
+  if (block.first + block.columns != work.task.weight.depth) return;
+  Vec whole[W][C];
+  PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) whole[w][c] = out.get(w, c);
+  store_outputs<W, C>(work.task, row, token, whole);
 }
 
 // The block's rows for `tokens` <= C tokens.
 template <typename Product, int C = Product::tile_tokens>
-void coded_block_tokens_of(const CodedLinearTask& task, const Block& block, size_t token, size_t tokens, float* kept) {
+void coded_block_tokens_of(const Work& work, const Block& block, size_t token, size_t tokens, float* kept) {
   if constexpr (C > 1) {
     if (tokens < C) {
-      coded_block_tokens_of<Product, C - 1>(task, block, token, tokens, kept);
+      coded_block_tokens_of<Product, C - 1>(work, block, token, tokens, kept);
       return;
     }
   }
   constexpr size_t rows = static_cast<size_t>(Product::block_vectors) * lanes;
   size_t row = block.row;
-  for (; row + rows <= block.end; row += rows) coded_block_tile<Product, Product::block_vectors, C>(task, block, row, token, kept + (row - block.row) * C);
-  for (; row < block.end; row += lanes) coded_block_tile<Product, 1, C>(task, block, row, token, kept + (row - block.row) * C);
+  for (; row + rows <= block.end; row += rows) coded_block_tile<Product, Product::block_vectors, C>(work, block, row, token, kept + (row - block.row) * C);
+  for (; row < block.end; row += lanes) coded_block_tile<Product, 1, C>(work, block, row, token, kept + (row - block.row) * C);
 }
 
 // Weights are made ready once for a block of tokens, in pieces that stay in the first cache beside a tile's activations.
 template <typename Product>
-void many_coded_tokens(const CodedLinearTask& task) {
+void many_coded_tokens(const Work& work) {
+  const CodedLinearTask& task = work.task;
   const PanelMatrix& weight = task.weight;
-  const bool by_row = weight.group == weight.depth;
   constexpr size_t most_factors = Product::block_depth / least_group * coded_block_rows;
   static_assert(Product::block_depth * coded_block_rows * Product::element_bytes == coded_block_bytes);
   static_assert(coded_block_bytes + (2 * most_factors + coded_block_rows * coded_block_tokens) * sizeof(float) <= coded_scratch_bytes);
@@ -421,18 +460,19 @@ void many_coded_tokens(const CodedLinearTask& task) {
         block.columns = weight.depth - first < Product::block_depth ? weight.depth - first : Product::block_depth;
         block.scales = scales;
         block.zero_points = weight.zero_points == nullptr ? nullptr : zero_points;
-        block.factor_step = by_row ? 0 : coded_block_rows;
+        block.first_group = first / work.span;
+        block.factor_step = work.by_row ? 0 : coded_block_rows;
         const size_t panels = (block.end - row + panel_rows - 1) / panel_rows, panel = task.first_panel + row / panel_rows;
-        block.codes = Product::prepare(task, panel, panels, first, block.columns, task.scratch);
-        for (size_t group = 0; group == 0 || (!by_row && group * weight.group < block.columns); ++group)
+        block.codes = Product::prepare(work, panel, panels, first, block.columns, task.scratch);
+        for (size_t group = 0; group == 0 || (!work.by_row && group * weight.group < block.columns); ++group)
           for (size_t v = 0; v < (block.end - row) / lanes; ++v) {
-            const StoredFactors factors{weight, panel * panel_vectors + v, by_row ? 0 : first / weight.group + group};
+            const StoredFactors factors{weight, panel * panel_vectors + v, work.by_row ? 0 : block.first_group + group};
             store(scales + group * coded_block_rows + v * lanes, factors.scale(0));
             if (factors.has_zero_points()) store(zero_points + group * coded_block_rows + v * lanes, factors.zero_point(0));
           }
         for (size_t token = first_token; token < end_token; token += Product::tile_tokens) {
           constexpr size_t tile = Product::tile_tokens;
-          coded_block_tokens_of<Product>(task, block, token, end_token - token < tile ? end_token - token : tile,
+          coded_block_tokens_of<Product>(work, block, token, end_token - token < tile ? end_token - token : tile,
                                    kept + (token - first_token) * coded_block_rows);
         }
       }
@@ -441,8 +481,11 @@ void many_coded_tokens(const CodedLinearTask& task) {
 
 template <typename Product>
 void coded_linear(const CodedLinearTask& task) {
-  if (task.tokens < fewest_many_tokens) few_coded_tokens<Product>(task);
-  else many_coded_tokens<Product>(task);
+  const bool by_row = task.weight.group == task.weight.depth;
+  const size_t span = by_row ? 128 : task.weight.group;
+  const Work work{task, by_row, span, (task.weight.depth + span - 1) / span};
+  if (task.tokens < fewest_many_tokens) few_coded_tokens<Product>(work);
+  else many_coded_tokens<Product>(work);
 }
 
 }  // namespace
