@@ -7,8 +7,6 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/tensor.h"
-
 namespace philo {
 namespace {
 
@@ -18,6 +16,8 @@ constexpr float least_scale = std::numeric_limits<float>::epsilon();
 constexpr float rounder = 0x1.8p23f;
 // Codes are made in pieces of so many columns, so that a piece stays in the first-level cache.
 constexpr size_t piece_columns = 512;
+// NNCF's MIN_INPUT_SIZE_FOR_OPTIMIZED_COMPRESSION.
+constexpr size_t fewest_weights_for_openvino = 10000;
 
 struct Range {
   float low, high;
@@ -71,6 +71,62 @@ Grid grid_of(const Range& range, const CodeFormat& format) {
   const float low = std::min(range.low, 0.0f), high = std::max(range.high, 0.0f);
   const float scale = guarded((high - low) / last);
   return {scale, bounded(0.0f - rounded(low / scale), 0.0f, last)};
+}
+
+// Squared errors of an asymmetric row.
+void square_errors(std::span<const float> in, const Grid& grid, float last, float* out) {
+  const float scale = grid.scale, zero_point = grid.zero_point;
+  const float* const values = in.data();
+  const size_t count = in.size();
+  for (size_t column = 0; column < count; ++column) {
+    const float code = bounded(values[column] / scale + zero_point + rounder, rounder, rounder + last) - rounder;
+    const float error = (code - zero_point) * scale - values[column];
+    out[column] = error * error;
+  }
+}
+
+// The sum of a vectorized loop with 16 lanes, the last few one by one: OpenVINO's order on CPUs with AVX-512.
+class LaneSum {
+ public:
+  void add(std::span<const float> terms) {  // every piece but the last is whole multiples of the lanes
+    size_t index = 0;
+    for (; index + lanes <= terms.size(); index += lanes) {
+      for (size_t lane = 0; lane < lanes; ++lane) sums_[lane] += terms[index + lane];
+    }
+    rest_ = terms.subspan(index);
+  }
+  float total() const {
+    std::array<float, 4> quarter;
+    for (size_t lane = 0; lane < 4; ++lane) quarter[lane] = (sums_[lane] + sums_[lane + 4]) + (sums_[lane + 8] + sums_[lane + 12]);
+    float sum = (quarter[0] + quarter[1]) + (quarter[2] + quarter[3]);
+    for (const float term : rest_) sum += term;
+    return sum;
+  }
+
+ private:
+  static constexpr size_t lanes = 16;
+  std::array<float, lanes> sums_{};
+  std::span<const float> rest_;
+};
+
+// NumPy's order: eight lanes for up to 128 terms, halves for more.
+float pairwise_sum(std::span<const float> terms) {
+  constexpr size_t lanes = 8, block = 128;
+  if (terms.size() > block) {
+    const size_t half = terms.size() / 2 / lanes * lanes;
+    return pairwise_sum(terms.first(half)) + pairwise_sum(terms.subspan(half));
+  }
+  size_t index = 0;
+  float sum = 0;
+  if (terms.size() >= lanes) {
+    std::array<float, lanes> sums{};
+    for (; index + lanes <= terms.size(); index += lanes) {
+      for (size_t lane = 0; lane < lanes; ++lane) sums[lane] += terms[index + lane];
+    }
+    sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+  }
+  for (; index < terms.size(); ++index) sum += terms[index];
+  return sum;
 }
 
 // A symmetric code is rounded before its offset is added, an asymmetric one after.
@@ -132,6 +188,31 @@ void quantize_row(std::span<const float> in, const CodeFormat& format, std::span
       pack({unpacked.data(), piece.size()}, first + done, codes);
     }
   }
+}
+
+float int8_error(std::span<const float> in, size_t tensor_weights) {
+  if (in.empty()) return 0;
+  constexpr CodeFormat format{8, -1, false};
+  const Grid grid = grid_of(range_of(in), format);
+  const auto columns = static_cast<float>(in.size());
+  if (std::max(tensor_weights, in.size()) < fewest_weights_for_openvino) {
+    std::array<float, fewest_weights_for_openvino> squares;
+    square_errors(in, grid, 255, squares.data());
+    return pairwise_sum(std::span(squares).first(in.size())) / columns;
+  }
+  LaneSum sum;
+  std::array<float, piece_columns> squares;
+  for (size_t done = 0; done < in.size(); done += piece_columns) {
+    const std::span<const float> piece = in.subspan(done, std::min(piece_columns, in.size() - done));
+    square_errors(piece, grid, 255, squares.data());
+    sum.add(std::span(squares).first(piece.size()));
+  }
+  return sum.total() / columns;
+}
+
+double int8_sensitivity(float largest_error, DType stored) {
+  const double epsilon = stored == DType::F32 ? 0x1p-23 : 0x1p-10;
+  return 1 / (static_cast<double>(largest_error) + epsilon);
 }
 
 }  // namespace philo

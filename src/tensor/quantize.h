@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "tensor/tensor.h"
+
 namespace philo {
 
 // A group is a run of columns of one row that share a scale and a zero point.
@@ -27,5 +29,13 @@ void quantize_row(std::span<const float> in,         // (columns)
                   std::span<uint8_t> codes,          // (code_row_bytes)
                   std::span<uint16_t> scales,        // (groups) float16
                   std::span<uint8_t> zero_points);   // (groups); left alone, and may be empty, where the format is symmetric
+
+// What eight bits (asymmetric, one scale for the row) cost a row: the mean of its squared errors. NNCF sums rows of a tensor of fewer
+// than 10,000 weights with NumPy, of others with OpenVINO, in different orders; the order decides between layers that are close.
+float int8_error(std::span<const float> in, size_t tensor_weights);
+
+// A layer's score by NNCF's rule without data; the layers with the lowest ones become 4-bit first. `largest_error` is that of all rows,
+// `stored` what the checkpoint holds: BF16 counts as F16, whose coarse epsilon makes layers of tiny weights equal.
+double int8_sensitivity(float largest_error, DType stored);
 
 }  // namespace philo

@@ -125,6 +125,37 @@ TEST(QuantizeRow, TakesZerosAndNumbersThatAreNone) {
   }
 }
 
+// Within float32 rounding of the mean in double; the exact bits are held to NNCF's in tests/golden.
+TEST(Int8Error, IsTheMeanSquareOfWhatIsLost) {
+  std::mt19937 random(2);
+  std::normal_distribution<float> normal;
+  for (const size_t columns : {1u, 7u, 16u, 100u, 511u, 513u, 3000u}) {
+    std::vector<float> in(columns);
+    for (float& value : in) value = normal(random);
+    const auto [low, high] = std::minmax_element(in.begin(), in.end());
+    const float scale = std::max((std::max(*high, 0.0f) - std::min(*low, 0.0f)) / 255, std::numeric_limits<float>::epsilon());
+    const Row row = quantized(in, {8, -1, false});
+    double sum = 0;
+    for (size_t column = 0; column < columns; ++column) {
+      const float error = static_cast<float>(row.codes[column] - row.zero_points[0]) * scale - in[column];
+      sum += static_cast<double>(error) * static_cast<double>(error);
+    }
+    for (const size_t tensor_weights : {columns, size_t{9999}, size_t{10000}}) {
+      EXPECT_NEAR(int8_error(in, tensor_weights), sum / static_cast<double>(columns), 1e-6 * sum / static_cast<double>(columns)) << columns;
+    }
+  }
+  EXPECT_EQ(int8_error(std::vector<float>(100, 0.0f), 100), 0.0f);
+  EXPECT_EQ(int8_error({}, 0), 0.0f);
+}
+
+TEST(Int8Sensitivity, IsCoarseForHalfPrecision) {
+  EXPECT_EQ(int8_sensitivity(0, DType::F16), 1024);
+  EXPECT_EQ(int8_sensitivity(0, DType::BF16), 1024);
+  EXPECT_EQ(int8_sensitivity(0, DType::F32), 0x1p23);
+  EXPECT_EQ(int8_sensitivity(1e-25f, DType::BF16), int8_sensitivity(1e-24f, DType::BF16));
+  EXPECT_GT(int8_sensitivity(1e-15f, DType::BF16), int8_sensitivity(2e-15f, DType::BF16));
+}
+
 TEST(CodeRow, CountsGroupsAndBytes) {
   EXPECT_EQ(groups_per_row({4, 32, true}, 96), 3);
   EXPECT_EQ(groups_per_row({4, 32, true}, 97), 4);
