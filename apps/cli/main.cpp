@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
     program.footer(program_footer);
     std::vector<std::unique_ptr<Command>> commands;
     for (const auto make :
-         {make_run, make_chat, make_convert, make_score, make_tokenize, make_inspect, make_devices, make_completion})
+         {make_run, make_chat, make_convert, make_score, make_tokenize, make_inspect, make_devices, make_selftest, make_completion})
       commands.push_back(make(program));
     return run_program(program, commands, std::move(arguments), output);
   } catch (const CommandError& error) {

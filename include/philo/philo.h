@@ -225,6 +225,16 @@ PHILO_API philo_status philo_convert(const char* source, const char* target, con
                                      size_t option_count, const philo_callbacks* callbacks, char** json,
                                      philo_error** error);
 
+/* ---- self-test ---- */
+
+/* Opens a model and checks that this machine computes it right: each kind of step against its formula in double
+ * precision on the model's own weights, decoding against prefill, the tokenizer's round trip, the chat template, and
+ * the perplexity of a built-in text. Options: group "load". {"path", "device", "isa", "weight_format", "kv_format",
+ * "checks": [{"name", "what", "cells", "worst", "least", "allowed", "passed"}], "passed", "notes"}. A check that fails
+ * is a result, not an error. */
+PHILO_API philo_status philo_selftest(const char* path, const philo_option* options, size_t option_count,
+                                      const philo_callbacks* callbacks, char** json, philo_error** error);
+
 #ifdef __cplusplus
 }
 #endif

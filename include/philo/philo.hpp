@@ -187,6 +187,13 @@ inline std::string convert(const std::string& source, const std::string& target,
     return philo_convert(source.c_str(), target.c_str(), list.data(), list.size(), bridge.get(), json, error);
   });
 }
+inline std::string selftest(const std::string& path, const Options& options = {}, const Callbacks& callbacks = {}) {
+  const detail::OptionList list(options);
+  const detail::CallbackBridge bridge(callbacks);
+  return detail::json_of(bridge, [&](char** json, philo_error** error) {
+    return philo_selftest(path.c_str(), list.data(), list.size(), bridge.get(), json, error);
+  });
+}
 inline std::string describe_options(const std::string& group) {
   return detail::json_of(
       [&](char** json, philo_error** error) { return philo_options_describe(group.c_str(), json, error); });

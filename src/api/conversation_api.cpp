@@ -35,7 +35,7 @@ std::string checked_text(const char* text, const char* name) {
 
 // A cache that grows to the whole context must not come as a surprise.
 void note_large_context(const LoadedModel& model, size_t context, const Callbacks& callbacks) {
-  const size_t bytes = context * kv_bytes_per_token(model.checkpoint.config, model.kv_format);
+  const size_t bytes = context * kv_bytes_per_token(model.checkpoint.config, model.device_options.kv_format);
   const size_t available = memory_status().available_bytes;
   if (available == 0 || bytes <= available) return;
   const auto gigabytes = [](size_t count) {

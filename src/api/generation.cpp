@@ -51,7 +51,7 @@ OrderedJson share_of_bandwidth(const LoadedModel& model, const Timings& timings)
   double seen_tokens = static_cast<double>(timings.prompt_tokens) + static_cast<double>(timings.new_tokens) / 2;
   if (config.window) seen_tokens = std::min(seen_tokens, static_cast<double>(*config.window));
   const double bytes = static_cast<double>(traits.weight_bytes) +
-                       seen_tokens * static_cast<double>(kv_bytes_per_token(config, model.kv_format));
+                       seen_tokens * static_cast<double>(kv_bytes_per_token(config, model.device_options.kv_format));
   return bytes * timings.decode_tokens_per_s / limit;
 }
 

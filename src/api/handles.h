@@ -33,10 +33,10 @@ namespace philo {
 struct LoadedModel {
   Checkpoint checkpoint;
   std::shared_ptr<const Plan> plan;
-  std::shared_ptr<const Network> network;
+  std::shared_ptr<Network> network;
+  DeviceOptions device_options;  // that it was compiled with; without sinks
   std::string device;
   std::string weight_format;  // as computed with: "bf16", "int4"
-  KvFormat kv_format = KvFormat::Fp16;
   std::vector<std::string> notes;
   double load_ms = 0;
   std::mutex computing;  // one call at a time drives the network

@@ -152,7 +152,9 @@ std::shared_ptr<LoadedModel> load_model(const std::string& path, const Options& 
 
   model->device = device.name();
   model->weight_format = weight_format(*model->plan);
-  model->kv_format = compile.kv_format;
+  model->device_options = compile;
+  model->device_options.note = {};
+  model->device_options.progress = {};
   model->notes = std::move(notes->texts);
   notes->callbacks = nullptr;
   model->load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -184,7 +186,8 @@ philo_status philo_model_report(const philo_model* model, char** json, philo_err
                             {"isa", traits.isa},
                             {"threads", traits.threads},
                             {"weight_format", loaded.weight_format},
-                            {"kv_format", philo::kv_format_name(loaded.kv_format)},
+                            {"activation_format", loaded.device_options.activation_format == philo::ActivationFormat::Fp32 ? "fp32" : "int8"},
+                            {"kv_format", philo::kv_format_name(loaded.device_options.kv_format)},
                             {"context", traits.context},
                             {"chat", loaded.checkpoint.chat_template != nullptr},
                             {"weight_bytes", traits.weight_bytes},
