@@ -172,7 +172,7 @@ TEST_F(Api, ReportsTheModel) {
   const Json json = report.json();
   EXPECT_EQ(json.at("device"), "cpu");
   EXPECT_EQ(json.at("weight_format"), "bf16");
-  EXPECT_EQ(json.at("kv_format"), "fp16");
+  EXPECT_EQ(json.at("kv_format"), "int8");
   EXPECT_EQ(json.at("context"), 512);
   EXPECT_EQ(json.at("chat"), true);
   EXPECT_GT(json.at("load_ms").get<double>(), 0);

@@ -64,7 +64,7 @@ OrderedJson memory_report(const ModelConfig& config, const Plan& plan, const Opt
   const size_t weights = weight_bytes(plan, options);
   const std::string format = options.text("weight-format").value_or(weight_format(plan));
   const std::string kv_format =
-      format == "fp32" && options.has("weight-format") ? "fp32" : options.text("kv-format").value_or("fp16");
+      format == "fp32" && options.has("weight-format") ? "fp32" : options.text("kv-format").value_or("int8");
   const auto tokens = static_cast<size_t>(context);
   const auto kv_bytes = [&](KvFormat kv) { return tokens * kv_bytes_per_token(config, kv); };
   const KvFormat kv = kv_format == "fp32" ? KvFormat::Fp32 : kv_format == "fp16" ? KvFormat::Fp16 : KvFormat::Int8;

@@ -84,7 +84,7 @@ KvFormat settle_kv_format(const Options& options, LoadNotes& notes) {
       notes.add("--kv-format " + *kv + ": no effect, because --weight-format fp32 implies fp32");
     return KvFormat::Fp32;
   }
-  if (!kv) return KvFormat::Fp16;
+  if (!kv) return KvFormat::Int8;
   return *kv == "fp32" ? KvFormat::Fp32 : *kv == "fp16" ? KvFormat::Fp16 : KvFormat::Int8;
 }
 

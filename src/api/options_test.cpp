@@ -83,7 +83,7 @@ TEST(Options, RefusesChoicesOfOtherVersions) {
   EXPECT_NE(refused(OptionGroup::Load, {{"weight-format", "int4"}}).find("does not quantize"), std::string::npos);
   EXPECT_NE(refused(OptionGroup::Load, {{"kv-format", "int8"}}).find("fp16 or fp32"), std::string::npos);
   EXPECT_EQ(refused(OptionGroup::Load, {{"weight-format", "Fp32"}}),
-            "--weight-format: found \"Fp32\", expected one of fp32, fp16");
+            "--weight-format: found \"Fp32\", expected one of fp32, fp16, int8, int4");
   EXPECT_NE(refused(OptionGroup::Load, {{"sym", "true"}, {"asym", "true"}}).find("exclude"), std::string::npos);
   EXPECT_EQ(refused(OptionGroup::Load, {{"sym", "true"}, {"asym", "false"}}), "");
 }

@@ -20,7 +20,7 @@ enum class ActivationFormat : uint8_t { Int8, Fp32 };    // of the inputs of mat
 
 // What a network computes with beside its weights, whose formats the plan says.
 struct DeviceOptions {
-  KvFormat kv_format = KvFormat::Fp16;
+  KvFormat kv_format = KvFormat::Int8;
   ActivationFormat activation_format = ActivationFormat::Int8;
   int threads = 0;   // 0: what is fastest here
   std::string isa;   // empty: the best one here

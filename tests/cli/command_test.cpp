@@ -103,7 +103,7 @@ TEST_F(Commands, WrongCommandLines) {
       {{"run", tiny, "-p", "x", "--stop", "\xff"}, "--stop: byte 0 is not UTF-8"},
       {{"run", tiny, "-p", "x", "--weight-format", "int4"}, "does not quantize"},
       {{"run", tiny, "-p", "x", "--weight-format", "fp8"}, "expected one of fp32, fp16"},
-      {{"run", tiny, "-p", "x", "--kv-format", "int8"}, "fp16 or fp32"},
+      {{"run", tiny, "-p", "x", "--kv-format", "int4"}, "expected one of int8, fp16, fp32"},
       {{"run", tiny, "-p", "x", "--sym", "--asym"}, "exclude each other"},
       {{"run", tiny, "-p", "x", "--ov", "A=B"}, "--ov is for openvino devices"},
       {{"run", tiny, "-p", "x", "--ort", "A=B"}, "--ort is for onnxruntime devices"},
@@ -414,7 +414,7 @@ TEST_F(Commands, DevicesListsTheProcessor) {
 TEST_F(Commands, CompletionKnowsEveryOption) {
   const std::string bash = philo({"completion", "bash"}).out;
   EXPECT_TRUE(says(bash, "--max-new-tokens"));
-  EXPECT_TRUE(says(bash, "-W 'fp32 fp16'"));
+  EXPECT_TRUE(says(bash, "-W 'fp32 fp16 int8 int4'"));
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const Outcome script = philo({"completion", shell});
     EXPECT_EQ(script.exit_code, 0);
@@ -430,7 +430,7 @@ TEST_F(Commands, CompletionKnowsEveryOption) {
   };
   EXPECT_EQ(completed("philo ru", "1"), "run\n");
   EXPECT_EQ(completed("philo run --temp", "2"), "--temperature\n");
-  EXPECT_EQ(completed("philo run --weight-format ''", "3"), "fp32 fp16\n");
+  EXPECT_EQ(completed("philo run --weight-format ''", "3"), "fp32 fp16 int8 int4\n");
 }
 
 TEST_F(Commands, ChatAnswersLinesOfAPipe) {

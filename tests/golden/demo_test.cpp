@@ -1,11 +1,14 @@
 // The demo model in the tree against what transformers said about it when it was made: perplexity of the held-out text,
 // and the answers to the held-out questions.
 #include <algorithm>
+#include <map>
 #include <regex>
 
 #include "base/json.h"
+#include "convert/assign_formats.h"
 #include "generate/chat.h"
 #include "golden/golden.h"
+#include "machine/thread_pool.h"
 #include "score/score.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -41,9 +44,44 @@ class DemoTest : public testing::Test {
     return find_device("cpu").compile(plan, options);
   }
 
+  // Of the held-out text with the weights by a recipe, or as stored.
+  double perplexity_of(const DeviceOptions& device, const std::optional<Recipe>& recipe) const {
+    std::shared_ptr<const Plan> plan = plan_;
+    if (recipe) {
+      ThreadPool pool(2);
+      std::map<const Tensor*, MatrixFormat> formats;
+      for (const AssignedTensor& assigned : assign_formats(*plan, *recipe, pool)) formats[assigned.tensor] = assigned.format;
+      plan = std::make_shared<const Plan>(
+          with_formats(*plan, [&](const Weight&, const Segment& segment) { return formats.at(segment.values); }));
+    }
+    const Json recorded = read_json_file(data_folder + "/demo_heldout.json");
+    const std::vector<Token> ids =
+        checkpoint_.tokenizer->encode(read_text_file(data_folder + "/demo_heldout.txt"), false);
+    EXPECT_EQ(ids.size(), recorded.at("tokens").get<size_t>());
+    ScoreOptions options;
+    options.context = recorded.at("context").get<size_t>();
+    options.stride = recorded.at("stride").get<size_t>();
+    const Score made = score(*find_device("cpu").compile(plan, device), checkpoint_.config, ids, options);
+    EXPECT_EQ(made.scored_tokens, recorded.at("scored_tokens").get<size_t>());
+    return made.perplexity;
+  }
+
   Checkpoint checkpoint_;
   std::shared_ptr<const Plan> plan_;
 };
+
+// The recipes of demo_formats.json; nothing for "fp16", the format in which the model is stored.
+std::optional<Recipe> recipe_of(const std::string& name) {
+  Recipe recipe;
+  if (name == "fp16") return {};
+  if (name == "int8") recipe.weights = NumberFormat::Int8Symmetric;
+  if (name == "int8 asymmetric") recipe.weights = NumberFormat::Int8Asymmetric;
+  if (name == "int4 group 32 asymmetric") {
+    recipe.group_size = 32;
+    recipe.symmetric = false;
+  }
+  return recipe;
+}
 
 // Every keyword, a regular expression, as whole words and without regard to case: as tools/demo/evaluate.py counts.
 bool is_right(const std::string& answer, const Json& keywords) {
@@ -56,16 +94,28 @@ bool is_right(const std::string& answer, const Json& keywords) {
 // In the formats that a user gets without options.
 TEST_F(DemoTest, PerplexityOfTheHeldOutText) {
   const Json recorded = read_json_file(data_folder + "/demo_heldout.json");
-  const std::vector<Token> ids =
-      checkpoint_.tokenizer->encode(read_text_file(data_folder + "/demo_heldout.txt"), false);
-  ASSERT_EQ(ids.size(), recorded.at("tokens").get<size_t>());
-  ScoreOptions options;
-  options.context = recorded.at("context").get<size_t>();
-  options.stride = recorded.at("stride").get<size_t>();
-  const Score made = score(*compile({}), checkpoint_.config, ids, options);
-  EXPECT_EQ(made.scored_tokens, recorded.at("scored_tokens").get<size_t>());
   const double perplexity = recorded.at("perplexity").get<double>();
-  EXPECT_NEAR(made.perplexity, perplexity, 1e-3 * perplexity);
+  EXPECT_NEAR(perplexity_of({}, {}), perplexity, 1e-3 * perplexity);
+}
+
+// What coarser weights, activations, keys and values cost. The record was made by this program (tests/data/demo_formats.json says how).
+TEST_F(DemoTest, PerplexityByFormat) {
+  constexpr double most_change = 0.003;  // of int8 activations and of int8 keys and values, each
+  const Json recorded = read_json_file(data_folder + "/demo_formats.json");
+  for (const Json& item : recorded.at("weights")) {
+    SCOPED_TRACE(item.at("name").get<std::string>());
+    const std::optional<Recipe> recipe = recipe_of(item.at("name").get<std::string>());
+    DeviceOptions options;
+    options.kv_format = KvFormat::Fp32;
+    options.activation_format = ActivationFormat::Fp32;
+    const double weights = perplexity_of(options, recipe);
+    EXPECT_NEAR(weights, item.at("perplexity").get<double>(), 1e-3 * weights);
+    options.kv_format = KvFormat::Int8;
+    EXPECT_NEAR(perplexity_of(options, recipe), weights, most_change * weights);
+    options.kv_format = KvFormat::Fp32;
+    options.activation_format = ActivationFormat::Int8;
+    EXPECT_NEAR(perplexity_of(options, recipe), weights, most_change * weights);
+  }
 }
 
 // In float32, as the record was made.
