@@ -21,7 +21,6 @@
 
 namespace philo {
 
-extern const Kernels kernels_scalar;
 extern const Kernels PHILO_TABLE(PHILO_ISA);
 const Kernels PHILO_TABLE(PHILO_ISA) = {
     .isa = PHILO_TEXT(PHILO_ISA),
@@ -35,7 +34,7 @@ const Kernels PHILO_TABLE(PHILO_ISA) = {
     .store_f16 = PHILO_ISA::store_f16,
     .attend_f32 = PHILO_ISA::attend_f32,
     .attend_f16 = PHILO_ISA::attend_f16,
-    .attend_i8 = kernels_scalar.attend_i8,
+    .attend_i8 = PHILO_ISA::attend_i8,
     .swiglu = PHILO_ISA::swiglu,
     .add = PHILO_ISA::add_rows,
     .multiply_adds = PHILO_ISA::multiply_adds,
