@@ -4,10 +4,10 @@
 #include <cstdio>
 
 #include "device/cpu/buffer.h"
-#include "device/cpu/thread_pool.h"
 #include "grid.h"
 #include "machine/bandwidth.h"
 #include "machine/cpu.h"
+#include "machine/thread_pool.h"
 
 namespace philo {
 namespace {

@@ -7,7 +7,7 @@
 #include "device/cpu/buffer.h"
 #include "device/cpu/kernels/kernels.h"
 #include "device/cpu/kv_cache.h"
-#include "device/cpu/thread_pool.h"
+#include "machine/thread_pool.h"
 #include "model/config.h"
 
 namespace philo {

@@ -7,8 +7,8 @@
 
 #include "device/cpu/buffer.h"
 #include "device/cpu/kernels/kernels.h"
-#include "device/cpu/thread_pool.h"
 #include "device/device.h"
+#include "machine/thread_pool.h"
 
 namespace philo {
 

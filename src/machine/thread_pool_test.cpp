@@ -1,5 +1,5 @@
 // Every task of every job runs exactly once, and run() returns after the last.
-#include "device/cpu/thread_pool.h"
+#include "machine/thread_pool.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Workers spin for some microseconds between jobs, then sleep.
-#include "device/cpu/thread_pool.h"
+#include "machine/thread_pool.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// The threads of one network: they share numbered tasks, taken in order, until none is left.
+// Threads that share numbered tasks, taken in order, until none is left.
 #pragma once
 
 #include <atomic>
