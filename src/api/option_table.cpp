@@ -12,6 +12,7 @@ constexpr uint8_t conversation = static_cast<uint8_t>(OptionGroup::Conversation)
 constexpr uint8_t generate = static_cast<uint8_t>(OptionGroup::Generate);
 constexpr uint8_t score = static_cast<uint8_t>(OptionGroup::Score);
 constexpr uint8_t inspect = static_cast<uint8_t>(OptionGroup::Inspect);
+constexpr uint8_t machine = static_cast<uint8_t>(OptionGroup::Machine);
 
 constexpr double most_tokens = 2147483647;         // token counts fit 32 bits
 constexpr double most_seed = 9223372036854774784;  // largest double below 2^63
@@ -89,7 +90,7 @@ constexpr std::array table = {
                .refused = "int8",
                .refusal = "this version keeps keys and values in fp16 or fp32"},
     OptionSpec{.name = "threads",
-               .groups = load,
+               .groups = load | machine,
                .type = OptionType::Integer,
                .value = "N",
                .help = "threads that compute",
@@ -210,11 +211,6 @@ constexpr std::array table = {
                .type = OptionType::Flag,
                .value = "",
                .help = "decode one token at a time"},
-    OptionSpec{.name = "measure-bandwidth",
-               .groups = generate,
-               .type = OptionType::Flag,
-               .value = "",
-               .help = "measure the machine's read bandwidth once and report the share that decoding uses"},
     OptionSpec{.name = "stride",
                .groups = score,
                .type = OptionType::Integer,
@@ -233,6 +229,17 @@ constexpr std::array table = {
                .type = OptionType::Flag,
                .value = "",
                .help = "print the steps that are computed"},
+    OptionSpec{.name = "cache-folder",
+               .groups = machine,
+               .type = OptionType::Text,
+               .value = "FOLDER",
+               .help = "where what was measured is kept and looked for",
+               .fallback = "kept in the process only"},
+    OptionSpec{.name = "remeasure",
+               .groups = machine,
+               .type = OptionType::Flag,
+               .value = "",
+               .help = "measure the machine's limits again, even where they are known"},
 };
 
 }  // namespace

@@ -99,7 +99,9 @@ OptionGroup option_group(std::string_view name) {
   if (name == "generate") return OptionGroup::Generate;
   if (name == "score") return OptionGroup::Score;
   if (name == "inspect") return OptionGroup::Inspect;
-  throw usage_error("no option group " + shown(name) + "; expected load, conversation, generate, score or inspect");
+  if (name == "machine") return OptionGroup::Machine;
+  throw usage_error("no option group " + shown(name) +
+                    "; expected load, conversation, generate, score, inspect or machine");
 }
 
 OrderedJson describe_options(OptionGroup group) {

@@ -15,7 +15,7 @@
 namespace philo {
 
 // Which calls know an option; an option may belong to several groups.
-enum class OptionGroup : uint8_t { Load = 1, Conversation = 2, Generate = 4, Score = 8, Inspect = 16 };
+enum class OptionGroup : uint8_t { Load = 1, Conversation = 2, Generate = 4, Score = 8, Inspect = 16, Machine = 32 };
 
 enum class OptionType : uint8_t { Flag, Integer, Number, Text, Choice };
 

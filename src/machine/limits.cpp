@@ -134,11 +134,11 @@ std::optional<std::vector<MachineLimits>> all_known(std::span<const int> threads
 }
 
 LimitsByThreads measure(std::span<const int> threads, const LimitsOptions& options) {
-  if (options.note) options.note("measuring what this machine can do takes a second or two");
   LimitsByThreads measured;
   for (const int count : threads) {
     if (options.progress && !options.progress("measuring this machine", measured.size(), threads.size()))
       throw Error(ErrorCode::Stopped, "measuring this machine was stopped");
+    if (options.note && measured.empty()) options.note("measuring what this machine can do takes a second or two");
     measured[count] = options.measure(count);
   }
   return measured;
