@@ -5,6 +5,29 @@
 StopsOnInterrupt::StopsOnInterrupt(philo::Conversation& conversation) { stop_on_interrupt(conversation.get()); }
 StopsOnInterrupt::~StopsOnInterrupt() { stop_on_interrupt(nullptr); }
 
+nlohmann::ordered_json machine_limits(Output& output, philo::Options options) {
+  if (const std::string folder = cache_folder(); !folder.empty()) options.set("cache-folder", folder);
+  const std::string report = philo::machine(options, output.callbacks());
+  output.end_progress();
+  return nlohmann::ordered_json::parse(report);
+}
+
+void complete_shares(Output& output, const philo::Conversation& conversation, uint64_t threads,
+                     nlohmann::ordered_json& report) {
+  const auto& timings = report.at("timings");
+  const bool complete = timings.at("share_of_bandwidth").is_number() &&
+                        (timings.at("share_of_int8_peak").is_number() || timings.at("share_of_fp32_peak").is_number());
+  if (complete || threads == 0) return;
+  try {
+    machine_limits(output, {{"threads", std::to_string(threads)}});
+  } catch (const philo::Error& problem) {
+    output.end_progress();
+    if (problem.status() != PHILO_STOPPED) output.note(problem.what());
+    return;
+  }
+  report["timings"] = nlohmann::ordered_json::parse(conversation.report()).at("timings");
+}
+
 std::string statistics_text(const nlohmann::ordered_json& report) {
   const auto& timings = report.at("timings");
   const auto count = [&](const char* key) { return std::to_string(timings.at(key).get<uint64_t>()); };
@@ -12,11 +35,14 @@ std::string statistics_text(const nlohmann::ordered_json& report) {
   std::string text = count("prompt_tokens") + " prompt tokens";
   if (timings.at("prefilled_tokens") != timings.at("prompt_tokens"))
     text += ", " + count("prefilled_tokens") + " of them new,";
-  text += " in " + number("prefill_ms", 0) + " ms (" + number("prefill_tokens_per_s", 0) + "/s); " +
+  const auto share = [&](const char* key, const char* whole) {
+    return timings.at(key).is_number() ? ", " + fixed(100 * timings.at(key).get<double>(), 0) + " % of " + whole : "";
+  };
+  text += " in " + number("prefill_ms", 0) + " ms (" + number("prefill_tokens_per_s", 0) + "/s" +
+          share("share_of_int8_peak", "the int8 peak") + share("share_of_fp32_peak", "the fp32 peak") + "); " +
           count("new_tokens") + " new tokens";
   if (timings.at("new_tokens").get<uint64_t>() > 1) text += ", " + number("decode_tokens_per_s", 1) + "/s";
-  if (timings.at("share_of_bandwidth").is_number())
-    text += ", " + fixed(100 * timings.at("share_of_bandwidth").get<double>(), 0) + " % of the memory's read bandwidth";
+  text += share("share_of_bandwidth", "the memory's read bandwidth");
   if (report.contains("seed")) text += "; seed " + report.at("seed").dump();
   return text;
 }

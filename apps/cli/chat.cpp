@@ -23,10 +23,11 @@ Ctrl-C stops an answer and keeps the conversation.)";
 
 class Talk {
  public:
-  Talk(Output& output, philo::Conversation& conversation, philo::Options options, LineEditor& lines,
+  Talk(Output& output, philo::Conversation& conversation, uint64_t threads, philo::Options options, LineEditor& lines,
        const philo::Tokenizer* shows_prompt)
       : output_(output),
         conversation_(conversation),
+        threads_(threads),
         options_(std::move(options)),
         lines_(lines),
         shows_prompt_(shows_prompt) {}
@@ -110,7 +111,12 @@ class Talk {
   }
 
   void statistics() {
-    if (!answers_.empty()) output_.say(statistics_text(answers_.back()));
+    if (output_.quiet) return;
+    if (!answers_.empty()) {
+      complete_shares(output_, conversation_, threads_, answers_.back());
+      clear_interrupt();
+      output_.say(statistics_text(answers_.back()));
+    }
     const Json report = Json::parse(conversation_.report());
     output_.say(report.at("messages").dump() + " messages, " + report.at("tokens").dump() + " tokens of a context of " +
                 report.at("context").dump() + ", " + bytes_text(report.at("cache_bytes").get<double>()) +
@@ -155,8 +161,10 @@ class Talk {
     exit_code_ = 0;
     if (!output_.json) output_.data("\n");
     if (report.at("ids").empty()) conversation_.remove_last();
-    say_after_answer(output_, report);
     const bool stopped = report.at("finish_reason") == "stopped";
+    if (output_.json || output_.shows_statistics()) complete_shares(output_, conversation_, threads_, report);
+    if (!stopped) clear_interrupt();  // Ctrl-C while the machine was measured
+    say_after_answer(output_, report);
     answers_.push_back(std::move(report));
     if (!stopped) return true;
     output_.say("stopped");
@@ -168,6 +176,7 @@ class Talk {
 
   Output& output_;
   philo::Conversation& conversation_;
+  uint64_t threads_;  // that compute
   philo::Options options_;
   LineEditor& lines_;
   const philo::Tokenizer* shows_prompt_;  // nullptr: prompts are not shown
@@ -183,7 +192,7 @@ class Chat : public Command {
     system_ = declare("--system", "TEXT", "system message, ahead of the conversation");
     show_prompt_ = declare_flag("--show-prompt", "print each rendered prompt on standard error first");
     system_->group("Prompt");
-    declare_group("generate", "Answer", {"measure-bandwidth"});
+    declare_group("generate", "Answer");
     declare_group("conversation", "Model and device");
     declare_group("load", "Model and device");
     teach(R"(  philo chat
@@ -193,8 +202,7 @@ class Chat : public Command {
 
   int run(Output& output) override {
     const philo::Options load = given("load"), conversation = given("conversation");
-    philo::Options generate = given("generate");
-    if (output.json || output.verbose) generate.set("measure-bandwidth", "true");
+    const philo::Options generate = given("generate");
     const std::string system = has(system_) ? text(system_) : "";
     philo::Model model(model_path(), load, output.callbacks());
     output.end_progress();
@@ -204,7 +212,8 @@ class Chat : public Command {
     const std::string folder = state_folder();
     const auto lines = make_line_editor(folder.empty() ? "" : folder + "/history");
     const philo::Tokenizer tokenizer(model);
-    Talk session(output, talk, generate, *lines, has(show_prompt_) ? &tokenizer : nullptr);
+    const uint64_t threads = Json::parse(model.report()).at("threads");
+    Talk session(output, talk, threads, generate, *lines, has(show_prompt_) ? &tokenizer : nullptr);
     const int code = session.run();
     if (output.json) {
       Json report = {{"messages", Json::parse(talk.messages())}, {"answers", session.answers()}};

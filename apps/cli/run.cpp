@@ -21,7 +21,7 @@ class Run : public Command {
     show_prompt_ = declare_flag("--show-prompt", "print the rendered prompt on standard error first");
     for (CLI::Option* option : {prompt_, prompt_file_, ids_, ids_file_, system_, raw_, show_prompt_})
       option->group("Prompt");
-    declare_group("generate", "Answer", {"measure-bandwidth"});
+    declare_group("generate", "Answer");
     declare_group("conversation", "Model and device", {"overflow"});
     declare_group("load", "Model and device");
     teach(R"(  philo run -p "Tell me a story."
@@ -31,8 +31,7 @@ class Run : public Command {
   }
 
   int run(Output& output) override {
-    philo::Options load = given("load"), conversation = given("conversation"), generate = given("generate");
-    if (output.json || output.verbose) generate.set("measure-bandwidth", "true");
+    const philo::Options load = given("load"), conversation = given("conversation"), generate = given("generate");
     int prompts = 0;
     for (const CLI::Option* option : {prompt_, prompt_file_, ids_, ids_file_}) prompts += has(option);
     if (prompts != 1)
@@ -70,12 +69,13 @@ class Run : public Command {
       talk.add("user", text_prompt);
     }
     if (has(show_prompt_)) output.say(tokenizer.decode(plain ? ids : talk.prompt()));
-    return answer(output, talk, plain, generate, own_notes);
+    const uint64_t threads = nlohmann::json::parse(model.report()).at("threads");
+    return answer(output, talk, plain, generate, own_notes, threads);
   }
 
  private:
   static int answer(Output& output, philo::Conversation& talk, bool plain, const philo::Options& generate,
-                    const std::vector<std::string>& own_notes) {
+                    const std::vector<std::string>& own_notes, uint64_t threads) {
     const StopsOnInterrupt stops(talk);
     philo::Callbacks callbacks = output.callbacks();
     callbacks.on_text = [&](std::string_view piece, philo_token) {
@@ -87,12 +87,12 @@ class Run : public Command {
     output.end_progress();
     auto report = nlohmann::ordered_json::parse(json);
     for (const std::string& note : own_notes) report["notes"].push_back(note);
-    if (output.json) {
+    if (!output.json) output.data("\n");
+    if (output.json || output.shows_statistics()) complete_shares(output, talk, threads, report);
+    if (output.json)
       output.data(report.dump() + "\n");
-    } else {
-      output.data("\n");
+    else
       say_after_answer(output, report);
-    }
     return report["finish_reason"] == "stopped" ? PHILO_STOPPED : 0;
   }
 

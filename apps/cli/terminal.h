@@ -16,6 +16,7 @@ bool is_terminal(Stream stream);
 size_t terminal_columns();        // of standard error; 80 where it is not known
 std::string executable_folder();  // "" where it is not known
 std::string state_folder();       // where history belongs; "" where it is not known
+std::string cache_folder();       // where measurements belong; "" where it is not known
 
 // Writes all bytes to standard output, unbuffered. Returns 0, or the system's error number.
 int write_output(const char* bytes, size_t count);

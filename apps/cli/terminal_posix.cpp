@@ -39,6 +39,14 @@ int number_of(Stream stream) {
   return stream == Stream::In ? STDIN_FILENO : stream == Stream::Out ? STDOUT_FILENO : STDERR_FILENO;
 }
 
+// philo's folder where a variable of the XDG base directories says, else at its usual place in the home.
+std::string own_folder(const char* variable, const char* in_home) {
+  if (const char* base = std::getenv(variable); base != nullptr && base[0] == '/') return std::string(base) + "/philo";
+  if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/')
+    return std::string(home) + in_home + "/philo";
+  return "";
+}
+
 }  // namespace
 
 std::vector<std::string> start_program(int argc, char** argv) {
@@ -65,13 +73,8 @@ std::string executable_folder() {
   return problem ? std::string() : path.parent_path().string();
 }
 
-std::string state_folder() {
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && state[0] == '/')
-    return std::string(state) + "/philo";
-  if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/')
-    return std::string(home) + "/.local/state/philo";
-  return "";
-}
+std::string state_folder() { return own_folder("XDG_STATE_HOME", "/.local/state"); }
+std::string cache_folder() { return own_folder("XDG_CACHE_HOME", "/.cache"); }
 
 int write_output(const char* bytes, size_t count) {
   while (count > 0) {

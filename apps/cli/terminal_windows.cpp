@@ -82,6 +82,11 @@ std::string state_folder() {
   return folder == nullptr ? "" : narrow(folder) + "\\philo";
 }
 
+std::string cache_folder() {
+  const std::string folder = state_folder();
+  return folder.empty() ? "" : folder + "\\cache";
+}
+
 int write_output(const char* bytes, size_t count) {
   while (count > 0) {
     const unsigned int part = count < (1u << 20) ? static_cast<unsigned int>(count) : 1u << 20;

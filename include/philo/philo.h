@@ -96,7 +96,7 @@ PHILO_API const char* philo_version(void); /* "0.1.0" */
 /* What the options of a group are: {"options": [{"name", "type", "value", "help", "default", "repeats", "choices",
  * "range"}]}. Groups: "load" (philo_model_open), "conversation" (philo_conversation_new), "generate"
  * (philo_conversation_answer and _continue), "score" (philo_score_*), "inspect" (philo_inspect), "convert"
- * (philo_convert). */
+ * (philo_convert), "machine" (philo_machine). */
 PHILO_API philo_status philo_options_describe(const char* group, char** json, philo_error** error);
 
 /* Checks names and values as the calls of the group would, without doing anything. */
@@ -106,6 +106,15 @@ PHILO_API philo_status philo_options_check(const char* group, const philo_option
 /* {"devices": [{"name", "usable", "description", "reason"}], "machine": {"cpu", "cores", "features", "memory_bytes",
  * "available_memory_bytes"}} */
 PHILO_API philo_status philo_devices(char** json, philo_error** error);
+
+/* What bounds computing here: philo_devices' "machine" and {"threads", "read_gb_per_s", "int8_gop_per_s": {isa: x},
+ * "fp32_gflop_per_s": {isa: x}, "disturbed", "one_thread": {the same for one thread}}; 10^9 bytes or operations each
+ * second, a multiplication and an addition count as two, null where it could not be measured. "disturbed": other
+ * programs ran meanwhile, so that the numbers are lower bounds. Options: group "machine". Measured on the first call for
+ * a number of threads, about two seconds; then remembered by the process and, with the option cache-folder, by a file in
+ * that folder. Do not compute meanwhile: both would be slower. */
+PHILO_API philo_status philo_machine(const philo_option* options, size_t option_count, const philo_callbacks* callbacks,
+                                     char** json, philo_error** error);
 
 /* What is in a model and what memory it takes, without loading it: {"path", "kind", "architecture", "config",
  * "tensors", "formats", "memory", "tokenizer", "stop_tokens", "defaults", "notes"} and, with the option plan, "plan" as
@@ -177,7 +186,9 @@ PHILO_API philo_status philo_conversation_prompt(philo_conversation* conversatio
 
 /* Answers the messages and adds the answer to them. Options: group "generate". The report: {"text", "ids",
  * "prompt_ids", "finish_reason", "stop", "device", "weight_format", "timings", "notes"}, "seed" where it sampled and
- * "logprobs" where they were asked for. An answer that was stopped is a result too, with the finish_reason "stopped";
+ * "logprobs" where they were asked for. The timings' shares of what this machine can do ("share_of_bandwidth" of
+ * decoding; "share_of_int8_peak" or "share_of_fp32_peak" of the prefill, by what the weights are multiplied with) are
+ * null until philo_machine was called for the model's number of threads. An answer that was stopped is a result too, with the finish_reason "stopped";
  * when it was stopped before its first token, no message is added. */
 PHILO_API philo_status philo_conversation_answer(philo_conversation* conversation, const philo_option* options,
                                                  size_t option_count, const philo_callbacks* callbacks, char** json,
@@ -198,7 +209,8 @@ PHILO_API philo_status philo_conversation_continue(philo_conversation* conversat
 /* Ends the answer that is being made after its current token. May be called from another thread or a signal handler. */
 PHILO_API void philo_conversation_stop(philo_conversation* conversation);
 
-/* {"tokens", "context", "cache_bytes", "messages"} */
+/* {"tokens", "context", "cache_bytes", "messages", "timings"}: the last answer's timings, with the shares that can be
+ * told by now; null before the first one. */
 PHILO_API philo_status philo_conversation_report(const philo_conversation* conversation, char** json,
                                                  philo_error** error);
 

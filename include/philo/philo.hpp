@@ -173,6 +173,13 @@ inline std::string version() { return philo_version(); }
 inline std::string devices() {
   return detail::json_of([](char** json, philo_error** error) { return philo_devices(json, error); });
 }
+inline std::string machine(const Options& options = {}, const Callbacks& callbacks = {}) {
+  const detail::OptionList list(options);
+  const detail::CallbackBridge bridge(callbacks);
+  return detail::json_of(bridge, [&](char** json, philo_error** error) {
+    return philo_machine(list.data(), list.size(), bridge.get(), json, error);
+  });
+}
 inline std::string inspect(const std::string& path, const Options& options = {}) {
   const detail::OptionList list(options);
   return detail::json_of([&](char** json, philo_error** error) {

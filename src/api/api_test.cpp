@@ -132,6 +132,10 @@ TEST(ApiErrors, NullPointersAreRefused) {
   }
   {
     Problem p;
+    refused(philo_machine(nullptr, 0, nullptr, nullptr, &p.error), p);
+  }
+  {
+    Problem p;
     refused(philo_options_describe(nullptr, &text.bytes, &p.error), p);
   }
   EXPECT_EQ(philo_devices(nullptr, nullptr), PHILO_USAGE) << "the error is optional";
@@ -333,6 +337,68 @@ TEST_F(Api, NotesWhatHasNoEffect) {
   EXPECT_EQ(notes, "temperature, top-k are unused without --do-sample\n");
   EXPECT_EQ(json.at("notes"), Json({"temperature, top-k are unused without --do-sample"}));
   philo_conversation_free(talk);
+}
+
+// Limits and shares: nothing is measured before it is asked for, and never by an answer.
+TEST(ApiMachine, TellsLimitsAndShares) {
+  const std::vector<philo_option> one_thread = {{"threads", "1"}};
+  philo_model* model = nullptr;
+  philo_conversation* talk = nullptr;
+  ASSERT_EQ(philo_model_open(tiny.c_str(), one_thread.data(), 1, nullptr, &model, nullptr), PHILO_OK);
+  ASSERT_EQ(philo_conversation_new(model, nullptr, 0, nullptr, &talk, nullptr), PHILO_OK);
+  const auto reported = [&] {
+    Text report;
+    EXPECT_EQ(philo_conversation_report(talk, &report.bytes, nullptr), PHILO_OK);
+    return report.json().at("timings");
+  };
+  EXPECT_TRUE(reported().is_null());
+  const std::vector<philo_token> tokens = {1, 2, 3, 4, 5};
+  const std::vector<philo_option> options = {{"ignore-eos", "true"}, {"max-new-tokens", "4"}};
+  Text answer;
+  ASSERT_EQ(philo_conversation_assign(talk, tokens.data(), tokens.size(), nullptr), PHILO_OK);
+  ASSERT_EQ(philo_conversation_continue(talk, options.data(), options.size(), nullptr, &answer.bytes, nullptr),
+            PHILO_OK);
+  EXPECT_EQ(answer.json().at("timings"), reported());
+  for (const char* share : {"share_of_bandwidth", "share_of_int8_peak", "share_of_fp32_peak"})
+    EXPECT_TRUE(reported().at(share).is_null()) << share;
+
+  Text first, second;
+  Problem problem;
+  ASSERT_EQ(philo_machine(one_thread.data(), 1, nullptr, &first.bytes, &problem.error), PHILO_OK) << problem.message();
+  ASSERT_EQ(philo_machine(one_thread.data(), 1, nullptr, &second.bytes, &problem.error), PHILO_OK) << problem.message();
+  const Json machine = first.json();
+  for (const char* key : {"cpu", "cores", "features", "threads", "read_gb_per_s", "int8_gop_per_s", "fp32_gflop_per_s",
+                          "memory_bytes", "disturbed", "one_thread"})
+    EXPECT_TRUE(machine.contains(key)) << key;
+  EXPECT_EQ(machine.at("threads"), 1);
+  EXPECT_EQ(second.json().at("one_thread"), machine.at("one_thread")) << "measured once";
+  EXPECT_EQ(machine.at("one_thread").at("read_gb_per_s"), machine.at("read_gb_per_s"));
+  for (const char* key : {"int8_gop_per_s", "fp32_gflop_per_s"}) {
+    EXPECT_TRUE(machine.at(key).contains("scalar"));
+    for (const auto& [isa, rate] : machine.at(key).items()) EXPECT_GT(rate.get<double>(), 0) << key << " " << isa;
+  }
+
+  const Json timings = reported();
+  EXPECT_GT(timings.at("share_of_bandwidth").get<double>(), 0);
+  EXPECT_GT(timings.at("share_of_fp32_peak").get<double>(), 0);
+  EXPECT_TRUE(timings.at("share_of_int8_peak").is_null()) << "the weights are not quantized";
+  philo_conversation_free(talk);
+  philo_model_free(model);
+}
+
+TEST(ApiMachine, MayBeStoppedAndRefusesWrongOptions) {
+  philo_callbacks callbacks{};
+  callbacks.size = sizeof callbacks;
+  callbacks.on_progress = [](void*, const char*, uint64_t, uint64_t) -> int { return PHILO_STOP; };
+  const auto status = [&](std::vector<philo_option> options) {
+    Text report;
+    return philo_machine(options.data(), options.size(), &callbacks, &report.bytes, nullptr);
+  };
+  EXPECT_EQ(status({{"remeasure", "true"}}), PHILO_STOPPED);
+  EXPECT_EQ(status({{"threads", "0"}}), PHILO_USAGE);
+  EXPECT_EQ(status({{"threads", "1025"}}), PHILO_USAGE);
+  EXPECT_EQ(status({{"cache-folder", ""}}), PHILO_USAGE);
+  EXPECT_EQ(status({{"device", "cpu"}}), PHILO_USAGE);
 }
 
 TEST_F(Api, TokenizerGoesBothWays) {

@@ -4,7 +4,7 @@
 int c_sees_the_interface(void);
 
 int c_sees_the_interface(void) {
-  const philo_option option = {"max-new-tokens", "3"};
+  const philo_option option = {"max-new-tokens", "3"}, no_threads = {"threads", "0"};
   philo_callbacks callbacks = {0};
   philo_error* error = NULL;
   char* json = NULL;
@@ -17,5 +17,6 @@ int c_sees_the_interface(void) {
   philo_error_free(error);
   right = right && philo_devices(&json, NULL) == PHILO_OK && json[0] == '{';
   philo_text_free(json);
+  right = right && philo_machine(&no_threads, 1, NULL, &json, NULL) == PHILO_USAGE;
   return right;
 }

@@ -81,6 +81,7 @@ OrderedJson answer(philo_conversation& conversation, AnswerRequest& request, con
   for (const std::string& note : request.notes) callbacks.note(note);
   result = conversation.conversation.generate(request.generation, callbacks.on_text(), callbacks.progress());
   if (result.timings.new_tokens > 0) result.timings.ttft_ms += before_ms;
+  conversation.timings = result.timings;
   for (const std::string& note : result.notes) callbacks.note(note);
   return answer_report(*conversation.model, request, result, prompt);
 }
@@ -205,6 +206,8 @@ philo_status philo_conversation_report(const philo_conversation* conversation, c
     philo::give_text(json, {{"tokens", here.conversation.tokens().size()},
                             {"context", here.conversation.context()},
                             {"cache_bytes", here.conversation.cache_bytes()},
-                            {"messages", here.chat ? here.chat->messages().size() : 0}});
+                            {"messages", here.chat ? here.chat->messages().size() : 0},
+                            {"timings", here.timings ? philo::timings_report(*here.model, *here.timings)
+                                                     : philo::OrderedJson(nullptr)}});
   });
 }

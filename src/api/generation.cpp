@@ -4,7 +4,7 @@
 
 #include "api/model.h"
 #include "base/utf8.h"
-#include "machine/bandwidth.h"
+#include "machine/limits.h"
 
 namespace philo {
 
@@ -41,32 +41,35 @@ std::string unused_by_greedy(const Options& options) {
   return names + (count == 1 ? " is" : " are") + " unused without --do-sample";
 }
 
-// Bytes of weights, keys and values that decoding read each second, as a share of what the machine can read.
-OrderedJson share_of_bandwidth(const LoadedModel& model, const Timings& timings) {
-  if (timings.new_tokens < 2) return nullptr;
-  const Traits traits = model.network->traits();
-  const double limit = measured_read_bandwidth(traits.threads) * 1e9;
-  if (limit <= 0) return nullptr;
+OrderedJson share_of(double rate, double limit) {
+  return rate > 0 && limit > 0 ? OrderedJson(rate / limit) : OrderedJson(nullptr);
+}
+
+// Bytes of weights, keys and values that decoding reads each second.
+double bytes_per_s(const LoadedModel& model, const Traits& traits, const Timings& timings) {
   const ModelConfig& config = model.checkpoint.config;
   double seen_tokens = static_cast<double>(timings.prompt_tokens) + static_cast<double>(timings.new_tokens) / 2;
   if (config.window) seen_tokens = std::min(seen_tokens, static_cast<double>(*config.window));
   const double bytes = static_cast<double>(traits.weight_bytes) +
                        seen_tokens * static_cast<double>(kv_bytes_per_token(config, model.device_options.kv_format));
-  return bytes * timings.decode_tokens_per_s / limit;
+  return timings.new_tokens < 2 ? 0 : bytes * timings.decode_tokens_per_s;
 }
 
-OrderedJson timings_report(const LoadedModel& model, const AnswerRequest& request, const Timings& timings) {
-  return {{"load_ms", model.load_ms},
-          {"ttft_ms", timings.ttft_ms},
-          {"tpot_ms", timings.tpot_ms},
-          {"prompt_tokens", timings.prompt_tokens},
-          {"new_tokens", timings.new_tokens},
-          {"prefill_tokens_per_s", timings.prefill_tokens_per_s},
-          {"decode_tokens_per_s", timings.decode_tokens_per_s},
-          {"share_of_bandwidth", request.measure_bandwidth ? share_of_bandwidth(model, timings) : OrderedJson(nullptr)},
-          {"prefill_ms", timings.prefill_ms},
-          {"prefilled_tokens", timings.prefilled_tokens},
-          {"recomputed_tokens", timings.recomputed_tokens}};
+// Multiplications and additions of the Linear steps that the prefill does each second. What follows the last attention
+// is needed for the last token only.
+double operations_per_s(const Plan& plan, const Timings& timings) {
+  double of_each_token = 0, after_attention = 0;
+  for (const Step& step : plan.steps) {
+    if (step.op == Op::Attend) after_attention = 0;
+    if (step.op != Op::Linear) continue;
+    const double operations = 2 * static_cast<double>(step.weight->rows) * static_cast<double>(step.weight->columns);
+    of_each_token += operations;
+    after_attention += operations;
+  }
+  of_each_token -= after_attention;
+  if (timings.prefilled_tokens == 0 || timings.prefill_ms <= 0) return 0;
+  const double operations = of_each_token * static_cast<double>(timings.prefilled_tokens) + after_attention;
+  return operations / timings.prefill_ms * 1e3;
 }
 
 OrderedJson logprobs_report(const Tokenizer& tokenizer, const std::vector<Choice>& choices) {
@@ -85,6 +88,28 @@ OrderedJson logprobs_report(const Tokenizer& tokenizer, const std::vector<Choice
 
 }  // namespace
 
+OrderedJson timings_report(const LoadedModel& model, const Timings& timings) {
+  const Traits traits = model.network->traits();
+  const MachineLimits limits = known_limits(traits.threads).value_or(MachineLimits{});
+  const ComputePeak* const peak = find_peak(limits.peaks, traits.isa);
+  const double operations = operations_per_s(*model.plan, timings) * 1e-9;
+  const double int8 = traits.int8_products && peak != nullptr ? peak->int8_gop_per_s : 0;
+  const double fp32 = !traits.int8_products && peak != nullptr ? peak->fp32_gflop_per_s : 0;
+  return {{"load_ms", model.load_ms},
+          {"ttft_ms", timings.ttft_ms},
+          {"tpot_ms", timings.tpot_ms},
+          {"prompt_tokens", timings.prompt_tokens},
+          {"new_tokens", timings.new_tokens},
+          {"prefill_tokens_per_s", timings.prefill_tokens_per_s},
+          {"decode_tokens_per_s", timings.decode_tokens_per_s},
+          {"share_of_bandwidth", share_of(bytes_per_s(model, traits, timings) * 1e-9, limits.read_gb_per_s)},
+          {"share_of_int8_peak", share_of(operations, int8)},
+          {"share_of_fp32_peak", share_of(operations, fp32)},
+          {"prefill_ms", timings.prefill_ms},
+          {"prefilled_tokens", timings.prefilled_tokens},
+          {"recomputed_tokens", timings.recomputed_tokens}};
+}
+
 AnswerRequest read_request(const Options& options, const Checkpoint& checkpoint) {
   AnswerRequest request;
   GenerationOptions& generation = request.generation;
@@ -96,7 +121,6 @@ AnswerRequest read_request(const Options& options, const Checkpoint& checkpoint)
   generation.top_logprobs = static_cast<size_t>(options.integer("logprobs").value_or(0));
   if (!options.flag("ignore-eos"))
     for (const StopToken& stop : checkpoint.stop_tokens) generation.stop_tokens.push_back(stop.id);
-  request.measure_bandwidth = options.flag("measure-bandwidth");
   if (!generation.sampling.do_sample)
     if (std::string note = unused_by_greedy(options); !note.empty()) request.notes.push_back(std::move(note));
   if (options.flag("no-speculation"))
@@ -115,7 +139,7 @@ OrderedJson answer_report(const LoadedModel& model, const AnswerRequest& request
   report["device"] = model.device;
   report["weight_format"] = model.weight_format;
   if (request.generation.sampling.do_sample) report["seed"] = request.generation.sampling.seed;
-  report["timings"] = timings_report(model, request, answer.timings);
+  report["timings"] = timings_report(model, answer.timings);
   report["notes"] = model.notes;
   for (const std::string& note : request.notes) report["notes"].push_back(note);
   for (const std::string& note : answer.notes) report["notes"].push_back(note);

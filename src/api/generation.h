@@ -8,12 +8,14 @@ namespace philo {
 
 struct AnswerRequest {
   GenerationOptions generation;
-  bool measure_bandwidth = false;
   std::vector<std::string> notes;
 };
 
 // Options of the call, then the checkpoint's defaults, then transformers'. Draws a seed where sampling has none.
 AnswerRequest read_request(const Options& options, const Checkpoint& checkpoint);
+
+// The shares of what the machine can do are null where its limits are not known yet.
+OrderedJson timings_report(const LoadedModel& model, const Timings& timings);
 
 OrderedJson answer_report(const LoadedModel& model, const AnswerRequest& request, const Answer& answer,
                           std::span<const Token> prompt);

@@ -51,7 +51,8 @@ struct philo_model {
 struct philo_conversation {
   std::shared_ptr<philo::LoadedModel> model;
   philo::Conversation conversation;
-  std::optional<philo::Chat> chat;  // none where the model has no chat template
+  std::optional<philo::Chat> chat;                         // none where the model has no chat template
+  std::optional<philo::Timings> timings = std::nullopt;  // of the last answer
 };
 
 namespace philo {

@@ -1,4 +1,4 @@
-// Reports on checkpoints, options and the machine.
+// Reports on checkpoints and options.
 #include <map>
 
 #include "api/handles.h"
@@ -6,7 +6,6 @@
 #include "api/options.h"
 #include "api/weight_recipe.h"
 #include "convert/assign_formats.h"
-#include "machine/cpu.h"
 #include "machine/memory.h"
 
 namespace philo {
@@ -142,24 +141,6 @@ OrderedJson inspect_report(const std::string& path, const Options& options) {
   return report;
 }
 
-OrderedJson devices_report() {
-  OrderedJson devices = OrderedJson::array();
-  for (const DeviceReport& device : list_devices())
-    devices.push_back({{"name", device.name},
-                       {"usable", device.usable},
-                       {"description", device.description},
-                       {"reason", device.reason}});
-  const CpuDescription& processor = cpu();
-  const MemoryStatus memory = memory_status();
-  OrderedJson machine = {{"cpu", processor.name},
-                         {"cores", processor.cores},
-                         {"processors", processor.processors.size()},
-                         {"features", feature_names(processor.features)},
-                         {"memory_bytes", memory.total_bytes},
-                         {"available_memory_bytes", memory.available_bytes}};
-  return {{"devices", std::move(devices)}, {"machine", std::move(machine)}};
-}
-
 }  // namespace
 
 }  // namespace philo
@@ -177,10 +158,6 @@ philo_status philo_options_check(const char* group, const philo_option* options,
   return guarded(error, [&] {
     philo::Options(philo::option_group(&required(group, "group")), philo::option_span(options, option_count));
   });
-}
-
-philo_status philo_devices(char** json, philo_error** error) {
-  return guarded(error, [&] { philo::give_text(json, philo::devices_report()); });
 }
 
 philo_status philo_inspect(const char* path, const philo_option* options, size_t option_count, char** json,

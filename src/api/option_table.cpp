@@ -13,6 +13,7 @@ constexpr uint8_t generate = static_cast<uint8_t>(OptionGroup::Generate);
 constexpr uint8_t score = static_cast<uint8_t>(OptionGroup::Score);
 constexpr uint8_t inspect = static_cast<uint8_t>(OptionGroup::Inspect);
 constexpr uint8_t convert = static_cast<uint8_t>(OptionGroup::Convert);
+constexpr uint8_t machine = static_cast<uint8_t>(OptionGroup::Machine);
 
 constexpr double most_tokens = 2147483647;         // token counts fit 32 bits
 constexpr double most_seed = 9223372036854774784;  // largest double below 2^63
@@ -131,7 +132,7 @@ constexpr std::array table = {
                .fallback = "int8",
                .choices = "int8|fp16|fp32"},
     OptionSpec{.name = "threads",
-               .groups = load | convert,
+               .groups = load | convert | machine,
                .type = OptionType::Integer,
                .value = "N",
                .help = "threads that compute",
@@ -252,11 +253,6 @@ constexpr std::array table = {
                .type = OptionType::Flag,
                .value = "",
                .help = "decode one token at a time"},
-    OptionSpec{.name = "measure-bandwidth",
-               .groups = generate,
-               .type = OptionType::Flag,
-               .value = "",
-               .help = "measure the machine's read bandwidth once and report the share that decoding uses"},
     OptionSpec{.name = "stride",
                .groups = score,
                .type = OptionType::Integer,
@@ -275,6 +271,17 @@ constexpr std::array table = {
                .type = OptionType::Flag,
                .value = "",
                .help = "print the steps that are computed"},
+    OptionSpec{.name = "cache-folder",
+               .groups = machine,
+               .type = OptionType::Text,
+               .value = "FOLDER",
+               .help = "where what was measured is kept and looked for",
+               .fallback = "kept in the process only"},
+    OptionSpec{.name = "remeasure",
+               .groups = machine,
+               .type = OptionType::Flag,
+               .value = "",
+               .help = "measure the machine's limits again, even where they are known"},
 };
 
 }  // namespace

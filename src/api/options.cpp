@@ -100,7 +100,9 @@ OptionGroup option_group(std::string_view name) {
   if (name == "score") return OptionGroup::Score;
   if (name == "inspect") return OptionGroup::Inspect;
   if (name == "convert") return OptionGroup::Convert;
-  throw usage_error("no option group " + shown(name) + "; expected load, conversation, generate, score, inspect or convert");
+  if (name == "machine") return OptionGroup::Machine;
+  throw usage_error("no option group " + shown(name) +
+                    "; expected load, conversation, generate, score, inspect, convert or machine");
 }
 
 OrderedJson describe_options(OptionGroup group) {

@@ -15,7 +15,15 @@
 namespace philo {
 
 // Which calls know an option; an option may belong to several groups.
-enum class OptionGroup : uint8_t { Load = 1, Conversation = 2, Generate = 4, Score = 8, Inspect = 16, Convert = 32 };
+enum class OptionGroup : uint8_t {
+  Load = 1,
+  Conversation = 2,
+  Generate = 4,
+  Score = 8,
+  Inspect = 16,
+  Convert = 32,
+  Machine = 64
+};
 
 enum class OptionType : uint8_t { Flag, Integer, Number, Text, Choice };
 

@@ -89,7 +89,7 @@ TEST(Options, RefusesChoicesOfOtherVersions) {
 }
 
 TEST(Options, DescribesEachGroup) {
-  for (const char* name : {"load", "conversation", "generate", "score", "inspect"}) {
+  for (const char* name : {"load", "conversation", "generate", "score", "inspect", "machine"}) {
     const OrderedJson table = describe_options(option_group(name));
     EXPECT_FALSE(table.at("options").empty()) << name;
     for (const auto& option : table.at("options"))

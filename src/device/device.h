@@ -76,6 +76,7 @@ struct Traits {
   int threads;
   size_t weight_bytes;   // read for one token
   size_t memory_bytes;   // held for the weights beyond the mapped files
+  bool int8_products = false;  // Linear steps multiply 8 bit integers; otherwise float32
 };
 
 // A plan compiled for one device, weights resident. Its const functions may be called from one thread at a time.

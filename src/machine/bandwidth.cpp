@@ -1,20 +1,16 @@
-// Streams a large private buffer through every thread and takes the best of several passes.
+// Streams a large private buffer through every thread and takes the best of many short passes.
 #include "machine/bandwidth.h"
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <new>
-#include <thread>
-#include <vector>
 
 #include "machine/cpu.h"
 #include "machine/memory.h"
+#include "machine/timed_passes.h"
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -23,7 +19,6 @@
 namespace philo {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr size_t page = size_t{2} << 20;  // a huge page
 
 struct Free {
@@ -69,7 +64,9 @@ uint64_t sum(const uint64_t* values, size_t count) {
   return sum_128(values, count);
 }
 
-double measure(int threads) {
+}  // namespace
+
+double measured_read_bandwidth(int threads, bool* disturbed) {
   const auto count = static_cast<size_t>(threads);
   // Twice the last cache, whose other users may leave all of it to us; at most a quarter of what is free, and no more than a running
   // model's peak memory bears (weights, keys and values, and 500 MB).
@@ -82,50 +79,19 @@ double measure(int threads) {
 #if defined(__linux__)
   madvise(buffer.get(), bytes * count, MADV_HUGEPAGE);
 #endif
-
-  constexpr int passes = 5;
-  std::atomic<int> arrived{0};
   std::atomic<uint64_t> sink{0};  // keeps the reads alive
-  std::vector<Clock::time_point> begins(count * passes), ends(count * passes);
-  const auto work = [&](size_t index) {
-    const auto& processors = cpu().processors;
-    if (count <= processors.size()) pin_this_thread(processors[index]);
-    uint64_t* const part = buffer.get() + index * bytes / sizeof(uint64_t);
-    std::memset(part, 1, bytes);
-    for (int pass = 0; pass < passes; ++pass) {
-      arrived.fetch_add(1);
-      while (arrived.load() < threads * (pass + 1)) std::this_thread::yield();
-      begins[index * passes + static_cast<size_t>(pass)] = Clock::now();
-      sink.fetch_add(sum(part, bytes / sizeof(uint64_t)), std::memory_order_relaxed);
-      ends[index * passes + static_cast<size_t>(pass)] = Clock::now();
-    }
-  };
-  std::vector<std::thread> workers;  // threads of their own, so that the caller's stays unpinned
-  for (size_t i = 0; i < count; ++i) workers.emplace_back(work, i);
-  for (std::thread& worker : workers) worker.join();
-
-  double best = 0;
-  for (size_t pass = 0; pass < passes; ++pass) {
-    Clock::time_point begin = begins[pass], end = ends[pass];
-    for (size_t i = 1; i < count; ++i) {
-      begin = std::min(begin, begins[i * passes + pass]);
-      end = std::max(end, ends[i * passes + pass]);
-    }
-    best = std::max(best, static_cast<double>(bytes * count) / std::chrono::duration<double>(end - begin).count() * 1e-9);
-  }
-  return best;
-}
-
-}  // namespace
-
-double measured_read_bandwidth(int threads) {
-  static std::mutex mutex;
-  static std::map<int, double> results;
-  const std::scoped_lock lock(mutex);
-  threads = std::clamp(threads, 1, 1024);
-  const auto found = results.find(threads);
-  if (found != results.end()) return found->second;
-  return results[threads] = measure(threads);
+  const auto part = [&](size_t thread) { return buffer.get() + thread * bytes / sizeof(uint64_t); };
+  // A pass reads the next eighth of each part: short enough to fall between two interruptions, and its turn comes again only after the
+  // rest of the buffer went through the caches.
+  constexpr size_t sections = 8;
+  const size_t section = bytes / sections / sizeof(uint64_t);
+  const FastestPass fastest = fastest_pass(
+      threads, {.most = 8 * sections, .seconds = 0.2}, [&](size_t thread) { std::memset(part(thread), 1, bytes); },
+      [&](size_t thread, size_t pass) {
+        sink.fetch_add(sum(part(thread) + pass % sections * section, section), std::memory_order_relaxed);
+      });
+  if (disturbed != nullptr && fastest.disturbed) *disturbed = true;
+  return fastest.seconds > 0 ? static_cast<double>(section * sizeof(uint64_t) * count) / fastest.seconds * 1e-9 : 0;
 }
 
 }  // namespace philo

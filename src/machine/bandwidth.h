@@ -3,8 +3,9 @@
 
 namespace philo {
 
-// GB/s (10^9 bytes) that this many pinned threads read together from a buffer that no cache holds. Measured on the first call for a
-// number of threads (about half a second), remembered for the life of the process. 0 where the memory for it is missing.
-double measured_read_bandwidth(int threads);
+// GB/s (10^9 bytes) that this many pinned threads (1 to 1024) read together from a buffer that no cache holds, measured now: some
+// 0.4 seconds and at most 384 MB of memory. 0 where the memory or the threads for it are missing.
+// *disturbed becomes true where other programs kept the threads from running, so that the number is a lower bound.
+double measured_read_bandwidth(int threads, bool* disturbed = nullptr);
 
 }  // namespace philo

@@ -65,10 +65,10 @@ TEST(Memory, SizesAreOrdered) {
 #endif
 }
 
-TEST(Bandwidth, IsMeasuredOnceAndRemembered) {
-  const double first = measured_read_bandwidth(1);
-  EXPECT_GE(first, 0.0);
-  EXPECT_EQ(measured_read_bandwidth(1), first);
+TEST(Bandwidth, IsMeasured) {
+  EXPECT_GT(measured_read_bandwidth(1), 0);
+  // Too many threads for a page each: no memory, no number, no crash.
+  EXPECT_GE(measured_read_bandwidth(1024), 0);
 }
 
 }  // namespace

@@ -411,6 +411,63 @@ TEST_F(Commands, DevicesListsTheProcessor) {
   EXPECT_TRUE(says(philo({"devices"}).out, "cpu  "));
 }
 
+// The limits are measured once and kept in the user's cache folder; what is there is believed.
+TEST_F(Commands, DevicesKeepsWhatItMeasured) {
+  const auto run = [&](std::vector<std::string> arguments, const std::string& cache) {
+    Start start;
+    start.arguments = std::move(arguments);
+    start.environment = {{"XDG_CACHE_HOME", cache}};
+    return run_process(start);
+  };
+  // Nothing is measured for an answer whose statistics nobody sees.
+  EXPECT_EQ(run({"run", tiny, "-p", "x", "--max-new-tokens", "2"}, path("cache")).exit_code, 0);
+  EXPECT_FALSE(fs::exists(path("cache")));
+  const Outcome first = run({"devices", "--threads", "1", "--json"}, path("cache"));
+  EXPECT_TRUE(says(first.error, "note: measuring"));
+  const Json machine = json_of(first).at("machine");
+  for (const char* key :
+       {"cpu", "threads", "read_gb_per_s", "int8_gop_per_s", "fp32_gflop_per_s", "memory_bytes", "one_thread"})
+    EXPECT_TRUE(machine.contains(key)) << key;
+  std::vector<fs::path> files(fs::directory_iterator(path("cache") + "/philo"), {});
+  ASSERT_EQ(files.size(), 1u);
+
+  Json kept = Json::parse(read(files[0].string()));
+  kept["limits"][0]["read_gb_per_s"] = 1e-9;  // so slow that any answer takes more than all of it
+  std::ofstream(files[0]) << kept.dump();
+  const Outcome again = run({"devices", "--threads", "1", "--json"}, path("cache"));
+  EXPECT_EQ(again.error, "");
+  EXPECT_EQ(json_of(again).at("machine").at("read_gb_per_s"), 1e-9);
+  EXPECT_EQ(json_of(again).at("machine").at("int8_gop_per_s"), machine.at("int8_gop_per_s"));
+  const Outcome answer =
+      run({"run", tiny, "--ids", "1,2,3", "--max-new-tokens", "8", "--ignore-eos", "--threads", "1", "--json"},
+          path("cache"));
+  EXPECT_EQ(answer.error, "") << "nothing is measured";
+  const Json timings = json_of(answer).at("timings");
+  EXPECT_GT(timings.at("share_of_bandwidth"), 1);
+  EXPECT_GT(timings.at("share_of_fp32_peak"), 0);
+  EXPECT_TRUE(timings.at("share_of_int8_peak").is_null());
+  const Outcome shown =
+      run({"run", tiny, "--ids", "1,2,3", "--max-new-tokens", "8", "--ignore-eos", "--threads", "1", "--verbose"},
+          path("cache"));
+  EXPECT_TRUE(says(shown.error, " % of the fp32 peak); 8 new tokens, "));
+  EXPECT_TRUE(says(shown.error, " % of the memory's read bandwidth"));
+
+  const Outcome text = run({"devices", "--threads", "1", "--remeasure"}, path("cache"));
+  EXPECT_TRUE(says(text.error, "note: measuring"));
+  EXPECT_TRUE(says(text.out, "int8, scalar"));
+  EXPECT_GT(Json::parse(read(files[0].string())).at("limits")[0].at("read_gb_per_s"), 1e-6);
+}
+
+TEST_F(Commands, DevicesGoesOnWithoutACache) {
+  Start start;
+  start.arguments = {"devices", "--threads", "1"};
+  start.environment = {{"XDG_CACHE_HOME", write("file", "not a folder")}};
+  const Outcome outcome = run_process(start);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_TRUE(says(outcome.error, "is not kept: " + path("file")));
+  EXPECT_TRUE(says(outcome.out, "GB/s"));
+}
+
 TEST_F(Commands, CompletionKnowsEveryOption) {
   const std::string bash = philo({"completion", "bash"}).out;
   EXPECT_TRUE(says(bash, "--max-new-tokens"));

@@ -36,6 +36,7 @@ struct Pipe {
 };
 
 [[noreturn]] void become(const Start& start) {
+  setenv("XDG_CACHE_HOME", PHILO_BINARY_DIR "/tests/cli/cache", 1);  // measured once for all tests, beside the user's own
   for (const auto& [name, value] : start.environment) setenv(name.c_str(), value.c_str(), 1);
   const std::string program = start.program.empty() ? PHILO_PROGRAM : start.program;
   std::vector<char*> arguments = {const_cast<char*>(program.c_str())};

@@ -93,7 +93,8 @@ def edge_prompts(settings, random):
 
 
 def philo(command, *arguments):
-    done = subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, timeout=600)
+    environment = {**os.environ, "XDG_CACHE_HOME": os.path.join(tempfile.gettempdir(), "philo-peer-cache")}  # not the user's own
+    done = subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, timeout=600, env=environment)
     return done.returncode, done.stdout, done.stderr.strip()
 
 
