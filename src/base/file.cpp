@@ -13,8 +13,9 @@
 
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
+#include <fcntl.h>
 #include <io.h>
+#include <sys/stat.h>
 #include <windows.h>
 #else
 #include <fcntl.h>
@@ -38,6 +39,26 @@ Error cannot(const std::string& path, const char* what, const std::string& reaso
   return input_error(path, std::string("can't ") + what + ": " + reason);
 }
 
+#ifdef _WIN32
+// Windows' sentence for an error, UTF-8; the standard library's are in the code page of the country.
+std::string reason_of(DWORD error) {
+  wchar_t* wide = nullptr;
+  const DWORD count = FormatMessageW(FORMAT_MESSAGE_ALLOCATE_BUFFER | FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, nullptr,
+                                     error, 0, reinterpret_cast<wchar_t*>(&wide), 0, nullptr);
+  std::string text = count == 0 ? "Windows error " + std::to_string(error) : to_utf8(fs::path(std::wstring(wide, count)));
+  LocalFree(wide);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == '.' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+#endif
+
+std::string reason_of(const std::error_code& error) {
+#ifdef _WIN32
+  if (error.category() == std::system_category()) return reason_of(static_cast<DWORD>(error.value()));
+#endif
+  return error.message();
+}
+
 std::FILE* open_stream(const std::string& path, const char* mode) {
 #ifdef _WIN32
   const std::wstring wide_mode(mode, mode + std::strlen(mode));
@@ -47,6 +68,24 @@ std::FILE* open_stream(const std::string& path, const char* mode) {
 #endif
 }
 
+// Opened for writing, but only where there is none of this name.
+std::FILE* create_stream(const std::string& path) {
+#ifdef _WIN32
+  const int descriptor =
+      _wopen(to_path(path).c_str(), _O_WRONLY | _O_CREAT | _O_EXCL | _O_BINARY | _O_NOINHERIT, _S_IREAD | _S_IWRITE);
+  return descriptor < 0 ? nullptr : _fdopen(descriptor, "wb");
+#else
+  return std::fopen(path.c_str(), "wbx");
+#endif
+}
+
+// Windows keeps a file under its name for as long as a program has it mapped, as philo has a model's weights.
+#ifdef _WIN32
+constexpr const char* replace_hint = "; the old file is untouched: if a program has it open, end that one and try again";
+#else
+constexpr const char* replace_hint = "";
+#endif
+
 }  // namespace
 
 #ifdef _WIN32
@@ -54,7 +93,7 @@ std::FILE* open_stream(const std::string& path, const char* mode) {
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   std::shared_ptr<MappedFile> file(new MappedFile);
   file->path_ = path;
-  const auto reason = [] { return std::system_category().message(static_cast<int>(GetLastError())); };
+  const auto reason = [] { return reason_of(GetLastError()); };
   const HANDLE handle = CreateFileW(to_path(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (handle == INVALID_HANDLE_VALUE) throw cannot(path, "open", reason());
@@ -85,8 +124,16 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) UnmapViewOfFile(data_);
 }
 
-void MappedFile::prefetch(std::span<const std::byte>) const {}
-void MappedFile::release(std::span<const std::byte>) const {}
+void MappedFile::prefetch(std::span<const std::byte> part) const {
+  if (part.empty()) return;
+  WIN32_MEMORY_RANGE_ENTRY range{const_cast<std::byte*>(part.data()), part.size()};
+  PrefetchVirtualMemory(GetCurrentProcess(), 1, &range, 0);
+}
+
+// Unlocking pages that were never locked takes them out of the process's working set; they stay in the system's cache.
+void MappedFile::release(std::span<const std::byte> part) const {
+  if (!part.empty()) VirtualUnlock(const_cast<std::byte*>(part.data()), part.size());
+}
 
 #else
 
@@ -192,7 +239,7 @@ OutputFile::OutputFile(const std::string& path) : state_(std::make_unique<State>
     return;
   }
   state_->temporary = path + ".partial-" + std::to_string(process) + "-" + std::to_string(counter++);
-  state_->stream = open_stream(state_->temporary, "wbx");
+  state_->stream = create_stream(state_->temporary);
   if (state_->stream == nullptr) throw state_->failed("create", errno);
 }
 
@@ -300,7 +347,9 @@ const std::string& OutputFile::path() const { return state_->path; }
 
 void OutputFile::sync() {
   flush();
-#ifndef _WIN32
+#ifdef _WIN32
+  if (!state_->temporary.empty() && _commit(_fileno(state_->stream)) != 0) throw state_->failed("write", errno);
+#else
   if (::fsync(::fileno(state_->stream)) != 0 && errno != EINVAL && errno != ENOTSUP) throw state_->failed("write", errno);
 #endif
 }
@@ -321,7 +370,8 @@ void OutputFile::commit(const std::string& path) {
   if (state_->temporary.empty()) return;
   std::error_code error;
   fs::rename(to_path(state_->temporary), to_path(path), error);
-  if (error) throw Error(ErrorCode::Failed, state_->path + ": can't rename the finished file: " + error.message());
+  if (error)
+    throw Error(ErrorCode::Failed, state_->path + ": can't give the finished file its name: " + reason_of(error) + replace_hint);
   state_->temporary.clear();
 }
 
@@ -344,7 +394,7 @@ std::vector<std::string> folder_entries(const std::string& path) {
     names.push_back(to_utf8(entry->path().filename()));
     entry.increment(error);
   }
-  if (error) throw cannot(path, "list", error.message());
+  if (error) throw cannot(path, "list", reason_of(error));
   std::sort(names.begin(), names.end());
   return names;
 }
