@@ -30,6 +30,24 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path to_path(const std::string& utf8) { return fs::path(std::u8string(utf8.begin(), utf8.end())); }
+
+// As the system wants it. Windows takes paths beyond 260 characters (folders: 248) only whole and with a prefix.
+fs::path system_path(const std::string& utf8) {
+  fs::path path = to_path(utf8);
+#ifdef _WIN32
+  constexpr size_t most_units = 240;
+  if (path.native().size() < most_units || path.native().starts_with(L"\\\\?\\")) return path;
+  std::wstring whole(32768, L'\0');
+  const DWORD units = GetFullPathNameW(path.c_str(), static_cast<DWORD>(whole.size()), whole.data(), nullptr);
+  if (units == 0 || units >= whole.size()) return path;
+  whole.resize(units);
+  if (whole.starts_with(L"\\\\")) return L"\\\\?\\UNC" + whole.substr(1);
+  return L"\\\\?\\" + whole;
+#else
+  return path;
+#endif
+}
+
 std::string to_utf8(const fs::path& path) {
   const std::u8string text = path.u8string();
   return std::string(text.begin(), text.end());
@@ -62,7 +80,7 @@ std::string reason_of(const std::error_code& error) {
 std::FILE* open_stream(const std::string& path, const char* mode) {
 #ifdef _WIN32
   const std::wstring wide_mode(mode, mode + std::strlen(mode));
-  return _wfopen(to_path(path).c_str(), wide_mode.c_str());
+  return _wfopen(system_path(path).c_str(), wide_mode.c_str());
 #else
   return std::fopen(path.c_str(), mode);
 #endif
@@ -72,7 +90,7 @@ std::FILE* open_stream(const std::string& path, const char* mode) {
 std::FILE* create_stream(const std::string& path) {
 #ifdef _WIN32
   const int descriptor =
-      _wopen(to_path(path).c_str(), _O_WRONLY | _O_CREAT | _O_EXCL | _O_BINARY | _O_NOINHERIT, _S_IREAD | _S_IWRITE);
+      _wopen(system_path(path).c_str(), _O_WRONLY | _O_CREAT | _O_EXCL | _O_BINARY | _O_NOINHERIT, _S_IREAD | _S_IWRITE);
   return descriptor < 0 ? nullptr : _fdopen(descriptor, "wb");
 #else
   return std::fopen(path.c_str(), "wbx");
@@ -94,7 +112,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   std::shared_ptr<MappedFile> file(new MappedFile);
   file->path_ = path;
   const auto reason = [] { return reason_of(GetLastError()); };
-  const HANDLE handle = CreateFileW(to_path(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+  const HANDLE handle = CreateFileW(system_path(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
   if (handle == INVALID_HANDLE_VALUE) throw cannot(path, "open", reason());
   LARGE_INTEGER size{};
@@ -232,7 +250,7 @@ OutputFile::OutputFile(const std::string& path) : state_(std::make_unique<State>
 #endif
   state_->path = path;
   std::error_code unknown;
-  const auto status = fs::status(to_path(path), unknown);
+  const auto status = fs::status(system_path(path), unknown);
   if (fs::is_character_file(status) || fs::is_fifo(status) || fs::is_socket(status)) {
     state_->stream = open_stream(path, "wb");  // a device or pipe is written to, not replaced
     if (state_->stream == nullptr) throw state_->failed("open", errno);
@@ -285,8 +303,11 @@ OutputFile::OutputFile(const std::string& path, const std::string&) : OutputFile
 OutputFile::~OutputFile() {
   if (state_->stream != nullptr) std::fclose(state_->stream);
   if (!state_->temporary.empty()) {
-    std::error_code ignored;
-    fs::remove(to_path(state_->temporary), ignored);
+#ifdef _WIN32
+    DeleteFileW(system_path(state_->temporary).c_str());
+#else
+    ::unlink(state_->temporary.c_str());
+#endif
   }
 }
 
@@ -369,11 +390,42 @@ void OutputFile::commit(const std::string& path) {
   if (std::fclose(stream) != 0) throw state_->failed("write", errno);
   if (state_->temporary.empty()) return;
   std::error_code error;
-  fs::rename(to_path(state_->temporary), to_path(path), error);
+  fs::rename(system_path(state_->temporary), system_path(path), error);
   if (error)
     throw Error(ErrorCode::Failed, state_->path + ": can't give the finished file its name: " + reason_of(error) + replace_hint);
   state_->temporary.clear();
 }
+
+#ifdef _WIN32
+
+bool is_file(const std::string& path) {
+  const DWORD attributes = GetFileAttributesW(system_path(path).c_str());
+  return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
+}
+
+bool is_folder(const std::string& path) {
+  const DWORD attributes = GetFileAttributesW(system_path(path).c_str());
+  return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+
+std::vector<std::string> folder_entries(const std::string& path) {
+  if (is_file(path)) throw cannot(path, "list", "it is not a folder");
+  std::vector<std::string> names;
+  WIN32_FIND_DATAW entry;
+  const HANDLE search = FindFirstFileW((system_path(path) / L"*").c_str(), &entry);
+  if (search == INVALID_HANDLE_VALUE) throw cannot(path, "list", reason_of(GetLastError()));
+  do {
+    const std::wstring_view name = entry.cFileName;
+    if (name != L"." && name != L"..") names.push_back(to_utf8(fs::path(name)));
+  } while (FindNextFileW(search, &entry));
+  const DWORD end = GetLastError();
+  FindClose(search);
+  if (end != ERROR_NO_MORE_FILES) throw cannot(path, "list", reason_of(end));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+#else
 
 bool is_file(const std::string& path) {
   std::error_code error;
@@ -398,6 +450,8 @@ std::vector<std::string> folder_entries(const std::string& path) {
   std::sort(names.begin(), names.end());
   return names;
 }
+
+#endif
 
 std::string join_path(const std::string& folder, const std::string& name) { return to_utf8(to_path(folder) / to_path(name)); }
 
