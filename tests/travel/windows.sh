@@ -80,6 +80,16 @@ else
 fi
 cp before "Modell-é-模型/model.safetensors"
 
+# A converted folder, also over an older one; and int4 kernels on what is in it.
+for attempt in first again; do
+  philo convert "Modell-é-模型" "Klein-é-模型" --weight-format int4 --group-size 32 --force --quiet >out 2>err
+  ends "convert, $attempt" 0 $?
+done
+philo run "Klein-é-模型" -p hi --max-new-tokens 2 >out 2>err
+ends "the converted model" 0 $?
+find . -maxdepth 1 -name '.*.philo-*' >left
+same "nothing is left of hidden folders" /dev/null left
+
 # Paths beyond 260 characters.
 long=$scratch/$(printf 'a%.0s' {1..120})/$(printf 'é%.0s' {1..100})/$(printf 'c%.0s' {1..100})
 mkdir -p "$long"
