@@ -10,7 +10,7 @@ set(CMAKE_RC_COMPILER x86_64-w64-mingw32-windres)
 
 # The C++ runtime and the threads are linked into what is built, so that nothing but Windows' own libraries is asked for.
 foreach(kind EXE SHARED MODULE)
-  set(CMAKE_${kind}_LINKER_FLAGS_INIT "-fuse-ld=lld-19 -static")
+  set(CMAKE_${kind}_LINKER_FLAGS_INIT "-fuse-ld=lld-19 -static -lpthread")
 endforeach()
 
 # lld for Windows does not know the --push-state that CMake would write.
