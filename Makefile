@@ -4,7 +4,7 @@ BUILD := build/$(PRESET)
 PROMPT ?= Can you introduce yourself?
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: run build test test-dev test-thread test-gcc test-peers fuzz tidy format install clean help
+.PHONY: run build test test-dev test-thread test-gcc test-windows test-arm64 test-peers package package-windows package-arm64 test-packages fuzz tidy format install clean help
 
 run:
 	@tools/setup.sh run
@@ -32,6 +32,43 @@ test-thread:
 	cmake --preset thread -DPHILO_TESTS=ON
 	cmake --build build/thread --parallel $(JOBS) --target philo_device_cpu_test philo_generate_test
 	ctest --preset thread --parallel $(JOBS) -R '^(device_cpu|generate)[.]' -E 'RewindsToEveryPosition|YieldsTheSameBits'
+
+# Cross-built, and run by wine and by qemu-user.
+test-windows:
+	@tools/setup.sh cross
+	cmake --preset windows -DPHILO_TESTS=ON
+	cmake --build build/windows --parallel $(JOBS)
+	ctest --preset windows --parallel $(JOBS)
+	tests/travel/windows.sh build/windows
+
+test-arm64:
+	@tools/setup.sh cross
+	cmake --preset arm64 -DPHILO_TESTS=ON -DPHILO_STATIC_RUNTIME=ON
+	cmake --build build/arm64 --parallel $(JOBS)
+	ctest --preset arm64 --parallel $(JOBS)
+	tests/travel/arm64.sh build/arm64
+
+# The packages lie in build/*/packages.
+package:
+	@tools/setup.sh package
+	cmake --preset release -DPHILO_STATIC_RUNTIME=ON
+	cmake --build build/release --parallel $(JOBS) --target philo philo_cli philo_completion
+	cd build/release && cpack
+
+package-windows:
+	@tools/setup.sh cross
+	cmake --preset windows
+	cmake --build build/windows --parallel $(JOBS) --target philo philo_cli
+	cd build/windows && cpack
+
+package-arm64:
+	@tools/setup.sh cross
+	cmake --preset arm64 -DPHILO_STATIC_RUNTIME=ON
+	cmake --build build/arm64 --parallel $(JOBS) --target philo philo_cli philo_completion
+	cd build/arm64 && cpack
+
+test-packages: package package-windows package-arm64
+	tests/travel/packages.sh build
 
 # Against the real transformers, tokenizers and jinja2 in .venv/peers (about 6 GB, made on the first call).
 test-peers: build
@@ -63,6 +100,9 @@ help:
 	@echo "make test-dev           the tests under the address and undefined-behaviour sanitizers"
 	@echo "make test-thread        the tests under the thread sanitizer"
 	@echo "make test-gcc           the tests, built by g++"
+	@echo "make test-windows       cross-built for Windows, run by wine"
+	@echo "make test-arm64         cross-built for 64-bit ARM, run by qemu-user"
+	@echo "make package            .deb and .tar.gz; package-windows: .zip; package-arm64: .tar.gz; test-packages tries all"
 	@echo "make test-peers         philo against the real transformers, tokenizers and jinja2"
 	@echo "make fuzz [FUZZ_SECONDS=60]"
 	@echo "make tidy, make format, make install [PREFIX=/usr/local], make clean"

@@ -1,15 +1,19 @@
 #!/bin/sh
-# Installs the Debian packages that a task needs: setup.sh run|test|ci. Says what is missing before it installs anything.
+# Installs the Debian packages that a task needs: setup.sh run|test|cross|package|ci. Says what is missing before it installs anything.
 set -eu
 
 run="clang-19 lld-19 cmake ninja-build pkgconf nlohmann-json3-dev libcli11-dev libedit-dev"
 test="$run libgtest-dev python3"
-ci="$test g++ libclang-rt-19-dev llvm-19 python3-venv"
+cross="$test g++-mingw-w64-x86-64-posix wine64 g++-aarch64-linux-gnu qemu-user googletest"
+package="$run binutils dpkg-dev file"
+ci="$test $cross $package g++ libclang-rt-19-dev llvm-19 python3-venv"
 case "${1:-}" in
   run) wanted=$run ;;
   test) wanted=$test ;;
+  cross) wanted=$cross ;;
+  package) wanted=$package ;;
   ci) wanted=$ci ;;
-  *) echo "usage: tools/setup.sh run|test|ci" >&2; exit 2 ;;
+  *) echo "usage: tools/setup.sh run|test|cross|package|ci" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

@@ -18,38 +18,42 @@ std::filesystem::path path_of(const std::string& text) {
   return std::filesystem::path(std::u8string(text.begin(), text.end()));
 }
 
-std::FILE* open_file(const std::string& path, bool write) {
+std::FILE* open_file(const std::string& path, const char* mode) {
 #ifdef _WIN32
-  return _wfopen(path_of(path).c_str(), write ? L"wb" : L"rb");
+  std::wstring known(mode, mode + std::strlen(mode));
+  std::erase(known, L'x');  // the C library of Windows knows no exclusive mode
+  return _wfopen(path_of(path).c_str(), known.c_str());
 #else
-  return std::fopen(path.c_str(), write ? "wbx" : "rb");
+  return std::fopen(path.c_str(), mode);
 #endif
 }
 
 struct Close {
-  void operator()(std::FILE* file) const {
-    if (file != stdin) std::fclose(file);
-  }
+  void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
 }  // namespace
 
 std::string read_file(const std::string& path) {
-  const std::string name = path == "-" ? "standard input" : path;
-  const std::unique_ptr<std::FILE, Close> file(path == "-" ? stdin : open_file(path, false));
-  if (file == nullptr) throw input_error(name + ": " + std::strerror(errno));
+  const bool standard = path == "-";
+  const std::string name = standard ? "standard input" : path;
+  const std::unique_ptr<std::FILE, Close> file(standard ? nullptr : open_file(path, "rb"));
+  if (!standard && file == nullptr) throw input_error(name + ": " + std::strerror(errno));
+  const auto read_part = [&](char* part, size_t count) -> int {
+    if (standard) return read_input(part, count);
+    const size_t taken = std::fread(part, 1, count, file.get());
+    return taken == 0 && std::ferror(file.get()) != 0 ? -1 : static_cast<int>(taken);
+  };
   std::string text;
   char part[65536];
-  while (const size_t count = std::fread(part, 1, sizeof part, file.get())) {
-    if (text.size() + count > most_bytes) throw input_error(name + ": longer than 1 GiB");
-    text.append(part, count);
+  while (true) {
+    const int count = read_part(part, sizeof part);
     if (interrupted()) throw CommandError(PHILO_STOPPED, "");
+    if (count < 0) throw input_error(name + ": " + std::strerror(errno));
+    if (count == 0) return text;
+    if (text.size() + static_cast<size_t>(count) > most_bytes) throw input_error(name + ": longer than 1 GiB");
+    text.append(part, static_cast<size_t>(count));
   }
-  if (std::ferror(file.get()) != 0) {
-    if (interrupted()) throw CommandError(PHILO_STOPPED, "");
-    throw input_error(name + ": " + std::strerror(errno));
-  }
-  return text;
 }
 
 std::vector<philo_token> parse_ids(std::string_view text, const std::string& source) {
@@ -100,13 +104,13 @@ void write_file(const std::string& path, std::string_view text) {
   std::error_code kind;
   if (std::filesystem::exists(path_of(path), kind) && !std::filesystem::is_regular_file(path_of(path), kind)) {
     // A device or a pipe is written to, not replaced.
-    std::FILE* file = std::fopen(path.c_str(), "wb");
+    std::FILE* file = open_file(path, "wb");
     if (file == nullptr) return failed(path);
     const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
     if ((std::fclose(file) != 0) || !written) failed(path);
     return;
   }
-  std::FILE* file = open_file(partial, true);
+  std::FILE* file = open_file(partial, "wbx");
   if (file == nullptr) return failed(path);
   const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
   if ((std::fclose(file) != 0) || !written) return failed(path);

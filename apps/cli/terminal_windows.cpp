@@ -5,6 +5,7 @@
 // windows.h comes first: shellapi.h needs its types.
 #include <shellapi.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -17,21 +18,23 @@ namespace {
 
 std::atomic<bool> interrupt_seen{false};
 std::atomic<philo_conversation*> running{nullptr};
+std::atomic<HANDLE> reader{nullptr};  // the thread that waits for standard input
 
 BOOL WINAPI handle_control(DWORD event) {
   if (event != CTRL_C_EVENT || interrupt_seen.exchange(true)) return FALSE;
   philo_conversation_stop(running.load());
+  if (const HANDLE thread = reader.load(); thread != nullptr) CancelSynchronousIo(thread);
   return TRUE;
 }
 
-std::string narrow(const wchar_t* text) {
-  const int bytes = WideCharToMultiByte(CP_UTF8, 0, text, -1, nullptr, 0, nullptr, nullptr);
-  if (bytes <= 1) return "";
-  std::string out(static_cast<size_t>(bytes), '\0');
-  WideCharToMultiByte(CP_UTF8, 0, text, -1, out.data(), bytes, nullptr, nullptr);
-  out.resize(out.size() - 1);
+std::string narrow(const wchar_t* text, int units) {
+  const int bytes = WideCharToMultiByte(CP_UTF8, 0, text, units, nullptr, 0, nullptr, nullptr);
+  std::string out(static_cast<size_t>(std::max(bytes, 0)), '\0');
+  WideCharToMultiByte(CP_UTF8, 0, text, units, out.data(), bytes, nullptr, nullptr);
   return out;
 }
+
+std::string narrow(const wchar_t* text) { return narrow(text, static_cast<int>(std::wcslen(text))); }
 
 HANDLE handle_of(Stream stream) {
   return GetStdHandle(stream == Stream::In    ? STD_INPUT_HANDLE
@@ -39,16 +42,77 @@ HANDLE handle_of(Stream stream) {
                                               : STD_ERROR_HANDLE);
 }
 
+// Sets the console up for UTF-8 and colours, and leaves it as it was: it outlives the program.
+class Console {
+ public:
+  Console() : code_page_(GetConsoleOutputCP()) {
+    SetConsoleOutputCP(CP_UTF8);
+    for (size_t i = 0; i < 2; ++i)
+      if (GetConsoleMode(handle_of(streams[i]), &modes_[i]))
+        SetConsoleMode(handle_of(streams[i]), modes_[i] | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+  }
+  ~Console() {
+    for (size_t i = 0; i < 2; ++i)
+      if (modes_[i] != 0) SetConsoleMode(handle_of(streams[i]), modes_[i]);
+    if (code_page_ != 0) SetConsoleOutputCP(code_page_);
+  }
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+
+ private:
+  static constexpr Stream streams[2] = {Stream::Out, Stream::Error};
+  UINT code_page_;
+  DWORD modes_[2] = {0, 0};
+};
+
+// UTF-16 straight to the console: its own conversion depends on the code page and on how the bytes are cut.
+int write_console(HANDLE console, const char* bytes, size_t count) {
+  constexpr size_t most_units = 8192;
+  std::vector<wchar_t> wide(count);  // never more units than bytes
+  const int units = MultiByteToWideChar(CP_UTF8, 0, bytes, static_cast<int>(count), wide.data(), static_cast<int>(count));
+  for (size_t done = 0; done < static_cast<size_t>(units);) {
+    size_t part = std::min(most_units, static_cast<size_t>(units) - done);
+    if (part == most_units && IS_HIGH_SURROGATE(wide[done + part - 1])) --part;
+    DWORD written = 0;
+    if (!WriteConsoleW(console, wide.data() + done, static_cast<DWORD>(part), &written, nullptr) || written == 0) return EIO;
+    done += written;
+  }
+  return 0;
+}
+
+// What was typed comes as UTF-16 and is handed on as UTF-8, in as many calls as it takes.
+int read_console(HANDLE console, char* bytes, size_t count) {
+  static std::string pending;
+  static wchar_t high = 0;  // the first half of a character whose second half is still to come
+  while (pending.empty()) {
+    wchar_t wide[1024];
+    DWORD units = 0;
+    if (high != 0) wide[0] = high;
+    const DWORD kept = high != 0 ? 1 : 0;
+    high = 0;
+    SetLastError(ERROR_SUCCESS);
+    if (!ReadConsoleW(console, wide + kept, 1024 - kept, &units, nullptr)) return interrupted() ? 0 : -1;
+    if (units == 0 && GetLastError() == ERROR_OPERATION_ABORTED) {
+      // Ctrl-C; its handler runs in a thread of its own and may be a moment behind.
+      for (int wait = 0; wait < 100 && !interrupted(); ++wait) Sleep(10);
+      return 0;
+    }
+    if (units == 0) return 0;
+    if (kept == 0 && wide[0] == L'\x1a') return 0;  // Ctrl-Z at the start of a line: the end
+    units += kept;
+    if (IS_HIGH_SURROGATE(wide[units - 1])) high = wide[--units];
+    pending = narrow(wide, static_cast<int>(units));
+  }
+  const size_t taken = std::min(count, pending.size());
+  std::copy_n(pending.begin(), taken, bytes);
+  pending.erase(0, taken);
+  return static_cast<int>(taken);
+}
+
 }  // namespace
 
 std::vector<std::string> start_program(int, char**) {
-  SetConsoleOutputCP(CP_UTF8);
-  SetConsoleCP(CP_UTF8);
-  for (Stream stream : {Stream::Out, Stream::Error}) {
-    DWORD mode = 0;
-    if (GetConsoleMode(handle_of(stream), &mode))
-      SetConsoleMode(handle_of(stream), mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
-  }
+  static const Console console;
   for (int stream = 0; stream <= 2; ++stream) _setmode(stream, _O_BINARY);
   int count = 0;
   wchar_t** wide = CommandLineToArgvW(GetCommandLineW(), &count);
@@ -88,9 +152,19 @@ std::string cache_folder() {
 }
 
 int write_output(const char* bytes, size_t count) {
+  constexpr size_t most_bytes = size_t{1} << 20;
+  if (is_terminal(Stream::Out)) {
+    while (count > 0) {
+      size_t part = std::min(count, most_bytes);
+      while (part < count && part > 1 && (bytes[part] & 0xc0) == 0x80) --part;  // not inside a character
+      if (const int problem = write_console(handle_of(Stream::Out), bytes, part); problem != 0) return problem;
+      bytes += part;
+      count -= part;
+    }
+    return 0;
+  }
   while (count > 0) {
-    const unsigned int part = count < (1u << 20) ? static_cast<unsigned int>(count) : 1u << 20;
-    const int written = _write(1, bytes, part);
+    const int written = _write(1, bytes, static_cast<unsigned int>(std::min(count, most_bytes)));
     if (written <= 0) return errno == 0 ? EIO : errno;
     bytes += written;
     count -= static_cast<size_t>(written);
@@ -100,7 +174,16 @@ int write_output(const char* bytes, size_t count) {
 
 int read_input(char* bytes, size_t count) {
   if (interrupted()) return 0;
-  const int taken = _read(0, bytes, static_cast<unsigned int>(count < (1u << 20) ? count : 1u << 20));
+  static const HANDLE main_thread = [] {
+    HANDLE thread = nullptr;
+    DuplicateHandle(GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &thread, 0, FALSE, DUPLICATE_SAME_ACCESS);
+    return thread;
+  }();
+  reader.store(main_thread);
+  const int taken = is_terminal(Stream::In)
+                        ? read_console(handle_of(Stream::In), bytes, count)
+                        : _read(0, bytes, static_cast<unsigned int>(std::min(count, size_t{1} << 20)));
+  reader.store(nullptr);
   return interrupted() ? 0 : taken;
 }
 

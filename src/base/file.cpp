@@ -1,8 +1,7 @@
-// Files, POSIX and Windows: the one place where the two differ.
+// Files as a whole and folders, POSIX and Windows.
 #include "base/file.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -10,17 +9,11 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/system_path.h"
 
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
-#include <io.h>
 #include <windows.h>
-#else
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #endif
 
 namespace philo {
@@ -28,118 +21,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path to_path(const std::string& utf8) { return fs::path(std::u8string(utf8.begin(), utf8.end())); }
-std::string to_utf8(const fs::path& path) {
-  const std::u8string text = path.u8string();
-  return std::string(text.begin(), text.end());
-}
-
 Error cannot(const std::string& path, const char* what, const std::string& reason) {
   return input_error(path, std::string("can't ") + what + ": " + reason);
 }
 
-std::FILE* open_stream(const std::string& path, const char* mode) {
-#ifdef _WIN32
-  const std::wstring wide_mode(mode, mode + std::strlen(mode));
-  return _wfopen(to_path(path).c_str(), wide_mode.c_str());
-#else
-  return std::fopen(path.c_str(), mode);
-#endif
-}
-
 }  // namespace
-
-#ifdef _WIN32
-
-std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
-  std::shared_ptr<MappedFile> file(new MappedFile);
-  file->path_ = path;
-  const auto reason = [] { return std::system_category().message(static_cast<int>(GetLastError())); };
-  const HANDLE handle = CreateFileW(to_path(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
-                                    FILE_ATTRIBUTE_NORMAL, nullptr);
-  if (handle == INVALID_HANDLE_VALUE) throw cannot(path, "open", reason());
-  LARGE_INTEGER size{};
-  if (!GetFileSizeEx(handle, &size)) {
-    const std::string why = reason();
-    CloseHandle(handle);
-    throw cannot(path, "read", why);
-  }
-  if (size.QuadPart == 0) {
-    CloseHandle(handle);
-    return file;
-  }
-  const HANDLE mapping = CreateFileMappingW(handle, nullptr, PAGE_READONLY, 0, 0, nullptr);
-  const std::string why = mapping == nullptr ? reason() : std::string();
-  CloseHandle(handle);
-  if (mapping == nullptr) throw cannot(path, "map", why);
-  const void* view = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, 0);
-  const std::string view_error = view == nullptr ? reason() : std::string();
-  CloseHandle(mapping);
-  if (view == nullptr) throw cannot(path, "map", view_error);
-  file->data_ = static_cast<const std::byte*>(view);
-  file->size_ = static_cast<size_t>(size.QuadPart);
-  return file;
-}
-
-MappedFile::~MappedFile() {
-  if (data_ != nullptr) UnmapViewOfFile(data_);
-}
-
-void MappedFile::prefetch(std::span<const std::byte>) const {}
-void MappedFile::release(std::span<const std::byte>) const {}
-
-#else
-
-std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
-  std::shared_ptr<MappedFile> file(new MappedFile);
-  file->path_ = path;
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw cannot(path, "open", std::strerror(errno));
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-    const std::string why = S_ISDIR(status.st_mode) ? "it is a folder" : "it is not a regular file";
-    ::close(descriptor);
-    throw cannot(path, "read", why);
-  }
-  file->size_ = static_cast<size_t>(status.st_size);
-  if (file->size_ == 0) {
-    ::close(descriptor);
-    return file;
-  }
-  void* view = ::mmap(nullptr, file->size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  const int map_error = errno;
-  ::close(descriptor);
-  if (view == MAP_FAILED) {
-    file->size_ = 0;
-    throw cannot(path, "map", std::strerror(map_error));
-  }
-  file->data_ = static_cast<const std::byte*>(view);
-  return file;
-}
-
-MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
-}
-
-namespace {
-
-// Page-aligned madvise over the pages that lie fully (release) or partly (prefetch) inside the part.
-void advise(std::span<const std::byte> part, int advice, bool inner) {
-  if (part.empty()) return;
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  auto first = reinterpret_cast<uintptr_t>(part.data());
-  auto last = first + part.size();
-  first = inner ? (first + page - 1) / page * page : first / page * page;
-  if (inner) last = last / page * page;
-  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, advice);
-}
-
-}  // namespace
-
-void MappedFile::prefetch(std::span<const std::byte> part) const { advise(part, MADV_WILLNEED, false); }
-void MappedFile::release(std::span<const std::byte> part) const { advise(part, MADV_DONTNEED, true); }
-
-#endif
 
 std::string read_text_file(const std::string& path, size_t most_bytes) {
   if (is_folder(path)) throw cannot(path, "read", "it is a folder");
@@ -159,171 +45,36 @@ std::string read_text_file(const std::string& path, size_t most_bytes) {
   return text;
 }
 
-struct OutputFile::State {
-  std::string path, temporary;
-  std::FILE* stream = nullptr;
-  bool nameless = false;
-
-  Error failed(const char* what, int error_number) const {
-    const bool full = error_number == ENOSPC
-#ifdef EDQUOT
-                      || error_number == EDQUOT
-#endif
-                      || error_number == EFBIG
-        ;
-    return Error(full ? ErrorCode::Resource : ErrorCode::Failed,
-                 path + ": can't " + what + ": " + std::strerror(error_number) + "; nothing was written under this name");
-  }
-};
-
-OutputFile::OutputFile(const std::string& path) : state_(std::make_unique<State>()) {
-  static std::atomic<unsigned> counter{0};
-#ifdef _WIN32
-  const auto process = static_cast<unsigned long>(GetCurrentProcessId());
-#else
-  const auto process = static_cast<unsigned long>(::getpid());
-#endif
-  state_->path = path;
-  std::error_code unknown;
-  const auto status = fs::status(to_path(path), unknown);
-  if (fs::is_character_file(status) || fs::is_fifo(status) || fs::is_socket(status)) {
-    state_->stream = open_stream(path, "wb");  // a device or pipe is written to, not replaced
-    if (state_->stream == nullptr) throw state_->failed("open", errno);
-    return;
-  }
-  state_->temporary = path + ".partial-" + std::to_string(process) + "-" + std::to_string(counter++);
-  state_->stream = open_stream(state_->temporary, "wbx");
-  if (state_->stream == nullptr) throw state_->failed("create", errno);
-}
-
-#ifdef __linux__
-
-namespace {
-
-// Through which the system finds an open file again.
-std::string descriptor_path(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
-
-int open_nameless(const std::string& folder) { return ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666); }
-
-}  // namespace
-
-bool OutputFile::can_be_nameless(const std::string& folder) {
-  const int descriptor = open_nameless(folder);
-  if (descriptor < 0) return false;
-  const bool found = ::access(descriptor_path(descriptor).c_str(), F_OK) == 0;
-  ::close(descriptor);
-  return found;
-}
-
-OutputFile::OutputFile(const std::string& path, const std::string& folder) : state_(std::make_unique<State>()) {
-  state_->path = path;
-  const int descriptor = open_nameless(folder);
-  if (descriptor >= 0) state_->stream = ::fdopen(descriptor, "wb");
-  const int problem = errno;
-  if (state_->stream == nullptr) {
-    if (descriptor >= 0) ::close(descriptor);
-    throw state_->failed("create", problem);
-  }
-  state_->nameless = true;
-}
-
-#else
-
-bool OutputFile::can_be_nameless(const std::string&) { return false; }
-
-OutputFile::OutputFile(const std::string& path, const std::string&) : OutputFile(path) {}
-
-#endif
-
-OutputFile::~OutputFile() {
-  if (state_->stream != nullptr) std::fclose(state_->stream);
-  if (!state_->temporary.empty()) {
-    std::error_code ignored;
-    fs::remove(to_path(state_->temporary), ignored);
-  }
-}
-
-void OutputFile::write(std::span<const std::byte> bytes) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), state_->stream) != bytes.size()) throw state_->failed("write", errno);
-}
-
-void OutputFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-
-void OutputFile::flush() {
-  if (std::fflush(state_->stream) != 0) throw state_->failed("write", errno);
-}
-
 #ifdef _WIN32
 
-void OutputFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
-  const auto handle = reinterpret_cast<HANDLE>(_get_osfhandle(_fileno(state_->stream)));
-  while (!bytes.empty()) {
-    OVERLAPPED place{};
-    place.Offset = static_cast<DWORD>(offset);
-    place.OffsetHigh = static_cast<DWORD>(offset >> 32);
-    DWORD written = 0;
-    const auto part = static_cast<DWORD>(std::min<size_t>(bytes.size(), size_t{1} << 30));
-    if (!WriteFile(handle, bytes.data(), part, &written, &place)) {
-      const DWORD problem = GetLastError();
-      throw state_->failed("write", problem == ERROR_DISK_FULL || problem == ERROR_HANDLE_DISK_FULL ? ENOSPC : EIO);
-    }
-    offset += written;
-    bytes = bytes.subspan(written);
-  }
+bool is_file(const std::string& path) {
+  const DWORD attributes = GetFileAttributesW(system_path(path).c_str());
+  return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
 }
 
-void OutputFile::write_behind() {}
+bool is_folder(const std::string& path) {
+  const DWORD attributes = GetFileAttributesW(system_path(path).c_str());
+  return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+
+std::vector<std::string> folder_entries(const std::string& path) {
+  if (is_file(path)) throw cannot(path, "list", "it is not a folder");
+  std::vector<std::string> names;
+  WIN32_FIND_DATAW entry;
+  const HANDLE search = FindFirstFileW((system_path(path) / L"*").c_str(), &entry);
+  if (search == INVALID_HANDLE_VALUE) throw cannot(path, "list", reason_of_last_error());
+  do {
+    const std::wstring_view name = entry.cFileName;
+    if (name != L"." && name != L"..") names.push_back(to_utf8(fs::path(name)));
+  } while (FindNextFileW(search, &entry));
+  const DWORD end = GetLastError();
+  FindClose(search);
+  if (end != ERROR_NO_MORE_FILES) throw cannot(path, "list", reason_of({static_cast<int>(end), std::system_category()}));
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 #else
-
-void OutputFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
-  const int descriptor = ::fileno(state_->stream);
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) throw state_->failed("write", written < 0 ? errno : ENOSPC);
-    offset += static_cast<uint64_t>(written);
-    bytes = bytes.subspan(static_cast<size_t>(written));
-  }
-}
-
-void OutputFile::write_behind() {
-#ifdef __linux__
-  // Only a hint: errors, such as those of file systems without it, show when the file is committed.
-  static_cast<void>(::sync_file_range(::fileno(state_->stream), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE));
-#endif
-}
-
-#endif
-
-const std::string& OutputFile::path() const { return state_->path; }
-
-void OutputFile::sync() {
-  flush();
-#ifndef _WIN32
-  if (::fsync(::fileno(state_->stream)) != 0 && errno != EINVAL && errno != ENOTSUP) throw state_->failed("write", errno);
-#endif
-}
-
-void OutputFile::commit() { commit(state_->path); }
-
-void OutputFile::commit(const std::string& path) {
-  sync();
-#ifdef __linux__
-  if (state_->nameless) {
-    const std::string name = descriptor_path(::fileno(state_->stream));
-    if (::linkat(AT_FDCWD, name.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) throw state_->failed("name the finished file", errno);
-  }
-#endif
-  std::FILE* stream = state_->stream;
-  state_->stream = nullptr;
-  if (std::fclose(stream) != 0) throw state_->failed("write", errno);
-  if (state_->temporary.empty()) return;
-  std::error_code error;
-  fs::rename(to_path(state_->temporary), to_path(path), error);
-  if (error) throw Error(ErrorCode::Failed, state_->path + ": can't rename the finished file: " + error.message());
-  state_->temporary.clear();
-}
 
 bool is_file(const std::string& path) {
   std::error_code error;
@@ -344,10 +95,12 @@ std::vector<std::string> folder_entries(const std::string& path) {
     names.push_back(to_utf8(entry->path().filename()));
     entry.increment(error);
   }
-  if (error) throw cannot(path, "list", error.message());
+  if (error) throw cannot(path, "list", reason_of(error));
   std::sort(names.begin(), names.end());
   return names;
 }
+
+#endif
 
 std::string join_path(const std::string& folder, const std::string& name) { return to_utf8(to_path(folder) / to_path(name)); }
 

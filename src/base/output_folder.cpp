@@ -12,10 +12,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/system_path.h"
 
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
 #include <windows.h>
 #else
 #include <fcntl.h>
@@ -30,12 +30,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view replaced_suffix = "-old";
-
-fs::path to_path(const std::string& utf8) { return fs::path(std::u8string(utf8.begin(), utf8.end())); }
-std::string to_utf8(const fs::path& path) {
-  const std::u8string text = path.u8string();
-  return std::string(text.begin(), text.end());
-}
 
 // Held by whoever fills a hidden folder; the system lets go of it when the process dies. Moves with the folder when that is renamed.
 class FolderLock {
@@ -173,7 +167,7 @@ struct OutputFolder::State {
 
   Error failed(const char* what, const std::error_code& error) const {
     const bool full = error == std::errc::no_space_on_device;
-    return Error(full ? ErrorCode::Resource : ErrorCode::Failed, shown_path + ": can't " + what + ": " + error.message());
+    return Error(full ? ErrorCode::Resource : ErrorCode::Failed, shown_path + ": can't " + what + ": " + reason_of(error));
   }
 
   std::string hidden_name() const {

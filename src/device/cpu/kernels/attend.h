@@ -55,7 +55,7 @@ PHILO_INLINE void score_keys(const AttendTask& task, size_t row, size_t key, siz
     }
   }
   PHILO_UNROLL for (int r = 0; r < R; ++r)
-    _mm_storeu_ps(scores[r] + key, _mm_mul_ps(sums_of_four(sums[r][0], sums[r][1], sums[r][2], sums[r][3]), _mm_set1_ps(task.scale)));
+    store_four(scores[r] + key, multiply_four(sums_of_four(sums[r][0], sums[r][1], sums[r][2], sums[r][3]), task.scale));
 }
 
 // Turns a row's scores into shares exp(score - maximum), updates maximum and sum, and yields the factor for what came before.
@@ -80,7 +80,7 @@ PHILO_INLINE float take_shares(const AttendTask& task, size_t row, float* scores
   }
   float correction[lanes];
   store(correction, exponential(splat(before - maximum)));
-  task.sum[row] = task.sum[row] * correction[0] + _mm_cvtss_f32(sums_of_four(sums, sums, sums, sums));
+  task.sum[row] = task.sum[row] * correction[0] + first_of_four(sums_of_four(sums, sums, sums, sums));
   task.maximum[row] = maximum;
   return correction[0];
 }

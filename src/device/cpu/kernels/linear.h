@@ -46,13 +46,13 @@ PHILO_INLINE void add_products(const std::byte* weight, size_t row_bytes, const 
 template <int C>
 PHILO_INLINE void store_sums(const Vec (&sums)[tile_rows][C], size_t rows, float* out, size_t out_stride) {
   PHILO_UNROLL for (int c = 0; c < C; ++c) {
-    const __m128 four = sums_of_four(sums[0][c], sums[1][c], sums[2][c], sums[3][c]);
+    const Four four = sums_of_four(sums[0][c], sums[1][c], sums[2][c], sums[3][c]);
     float* const to = out + static_cast<size_t>(c) * out_stride;
     if (rows == tile_rows) {
-      _mm_storeu_ps(to, four);
+      store_four(to, four);
     } else {
       float parts[tile_rows];
-      _mm_storeu_ps(parts, four);
+      store_four(parts, four);
       for (size_t r = 0; r < rows; ++r) to[r] = parts[r];
     }
   }

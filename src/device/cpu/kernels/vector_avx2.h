@@ -75,8 +75,14 @@ PHILO_INLINE void store_half_part(std::byte* to, Vec value, size_t count) {
   __builtin_memcpy(to, part, 2 * count);
 }
 
+// Four numbers, as sums_of_four yields them.
+using Four = __m128;
+PHILO_INLINE void store_four(float* to, Four four) { _mm_storeu_ps(to, four); }
+PHILO_INLINE Four multiply_four(Four four, float factor) { return _mm_mul_ps(four, _mm_set1_ps(factor)); }
+PHILO_INLINE float first_of_four(Four four) { return _mm_cvtss_f32(four); }
+
 // The sums of the lanes of four vectors; each is formed in the same order, wherever among the four it stands.
-PHILO_INLINE __m128 sums_of_four(Vec a, Vec b, Vec c, Vec d) {
+PHILO_INLINE Four sums_of_four(Vec a, Vec b, Vec c, Vec d) {
   const Vec ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
   const Vec cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
   const Vec four = _mm256_add_ps(_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee));

@@ -67,8 +67,14 @@ PHILO_INLINE void store_half_part(std::byte* to, Vec value, size_t count) {
   _mm256_mask_storeu_epi16(to, first_lanes(count), _mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
+// Four numbers, as sums_of_four yields them.
+using Four = __m128;
+PHILO_INLINE void store_four(float* to, Four four) { _mm_storeu_ps(to, four); }
+PHILO_INLINE Four multiply_four(Four four, float factor) { return _mm_mul_ps(four, _mm_set1_ps(factor)); }
+PHILO_INLINE float first_of_four(Four four) { return _mm_cvtss_f32(four); }
+
 // The sums of the lanes of four vectors; each is formed in the same order, wherever among the four it stands.
-PHILO_INLINE __m128 sums_of_four(Vec a, Vec b, Vec c, Vec d) {
+PHILO_INLINE Four sums_of_four(Vec a, Vec b, Vec c, Vec d) {
   const Vec ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
   const Vec cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
   const Vec four = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));

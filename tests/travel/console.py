@@ -1,0 +1,51 @@
+# philo.exe chat at a console under wine: typed letters of every alphabet, an answer, Ctrl-C, the end. console.py WINE PROGRAM MODEL
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+
+
+class Console:
+    def __init__(self, arguments):
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(arguments, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=dict(os.environ, TERM="xterm"))
+        os.close(slave)
+        self.shown = b""
+
+    # Everything shown so far without the console's own control sequences.
+    def text(self):
+        plain = re.sub(rb"\x1b\][^\x07]*\x07|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.", b"", self.shown)
+        return plain.decode("utf-8", "replace")
+
+    def wait_for(self, wanted, seconds=120):
+        end = time.monotonic() + seconds
+        while not re.search(wanted, self.text()):
+            if time.monotonic() > end:
+                sys.exit(f"FAILED: {wanted!r} was not shown, but:\n{self.text()}")
+            if select.select([self.master], [], [], 0.2)[0]:
+                try:
+                    self.shown += os.read(self.master, 65536)
+                except OSError:
+                    if not re.search(wanted, self.text()):
+                        sys.exit(f"FAILED: ended without {wanted!r}:\n{self.text()}")
+        self.shown = b""
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+
+if __name__ == "__main__":
+    wine, program, model = sys.argv[1:]
+    console = Console([wine, program, "chat", model, "--ignore-eos", "--max-new-tokens", "100000", "--show-prompt"])
+    console.wait_for("> ")
+    console.type("Grüße 東京\r")
+    console.wait_for("Grüße 東京.*Grüße 東京")
+    console.type("\x03")
+    console.wait_for("stopped")
+    console.type("/quit\r")
+    console.process.wait(120)
+    if console.process.returncode != 0:
+        sys.exit(f"FAILED: chat ended with {console.process.returncode}")
