@@ -43,6 +43,7 @@ class LoadedWeights {
   const float* norm(const Weight* weight) const { return norms_.at(weight).floats(); }      // (columns), of RmsNorm
   size_t read_bytes() const { return read_bytes_; }    // of the matrices that each token passes
   size_t memory_bytes() const { return memory_bytes_; }  // beyond the mapped files
+  bool has_codes() const { return !panels_.empty(); }    // Linear steps multiply with integer codes
 
  private:
   class Loader;

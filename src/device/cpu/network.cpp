@@ -98,7 +98,8 @@ Traits CpuNetwork::traits() const {
           .isa = kernels_.isa,
           .threads = static_cast<int>(pool_.threads()),
           .weight_bytes = weights_.read_bytes(),
-          .memory_bytes = weights_.memory_bytes()};
+          .memory_bytes = weights_.memory_bytes(),
+          .int8_products = activation_format_ == ActivationFormat::Int8 && weights_.has_codes()};
 }
 
 std::unique_ptr<Session> CpuNetwork::open(size_t context) const {
