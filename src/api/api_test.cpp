@@ -159,7 +159,7 @@ TEST(ApiErrors, TellWhatIsWrong) {
   const philo_option device = {"device", "abacus"};
   Problem unknown;
   EXPECT_EQ(philo_model_open(tiny.c_str(), &device, 1, nullptr, &model, &unknown.error), PHILO_DEVICE);
-  const philo_option wrong = {"weight-format", "int4"};
+  const philo_option wrong = {"weight-format", "int3"};
   Problem usage;
   EXPECT_EQ(philo_model_open(tiny.c_str(), &wrong, 1, nullptr, &model, &usage.error), PHILO_USAGE);
   EXPECT_EQ(philo_options_check("load", &wrong, 1, nullptr), PHILO_USAGE);

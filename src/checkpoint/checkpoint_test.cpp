@@ -139,7 +139,7 @@ TEST_F(CheckpointFolder, RefusesDamagedFiles) {
       {"config has more layers", patch("config.json", {{"num_hidden_layers", 9}}), "model.safetensors", "is missing"},
       {"config has an absurd size", patch("config.json", {{"vocab_size", 1e15}}), "config.json", "\"vocab_size\""},
       {"config has another vocabulary", patch("config.json", {{"vocab_size", 300}}), "model.safetensors", "tensor \"model.embed_tokens.weight\" has the shape"},
-      {"config is quantized", patch("config.json", {{"quantization_config", {{"quant_method", "gptq"}}}}), "config.json", "quantized (\"gptq\")"},
+      {"config is quantized", patch("config.json", {{"quantization_config", {{"quant_method", "gptq"}}}}), "config.json", "quantized by \"gptq\""},
       {"config's eos is text", patch("config.json", {{"eos_token_id", "x"}}), "config.json", "\"eos_token_id\""},
       {"generation is cut off", write("generation_config.json", "{"), "generation_config.json", "not valid JSON"},
       {"generation is a folder", become_folder("generation_config.json"), "generation_config.json", "it is a folder"},

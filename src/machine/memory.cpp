@@ -2,11 +2,14 @@
 #include "machine/memory.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <fstream>
 #include <sstream>
 #include <string>
 
-#if defined(_WIN32)
+#if defined(__linux__)
+#include <sys/mman.h>
+#elif defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
 #define PSAPI_VERSION 2  // the functions are in kernel32
 #include <windows.h>
@@ -14,6 +17,16 @@
 #endif
 
 namespace philo {
+
+#if defined(__linux__)
+void prefer_huge_pages(void* memory, size_t bytes) {
+  const auto begin = (reinterpret_cast<uintptr_t>(memory) + huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
+  const auto end = (reinterpret_cast<uintptr_t>(memory) + bytes) / huge_page_bytes * huge_page_bytes;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+#else
+void prefer_huge_pages(void*, size_t) {}
+#endif
 
 #if defined(__linux__)
 namespace {

@@ -13,7 +13,9 @@ Buffer::Buffer(size_t bytes, const char* purpose) : bytes_(bytes) {
   size_t available = 0;
   if (bytes >= worth_asking) available = memory_status().available_bytes;
   const bool enough = available == 0 || bytes <= available;
-  if (enough) data_.reset(static_cast<std::byte*>(::operator new(bytes, alignment, std::nothrow)));
+  const std::align_val_t alignment{bytes >= worth_asking ? huge_page_bytes : 64};
+  if (enough) data_ = {static_cast<std::byte*>(::operator new(bytes, alignment, std::nothrow)), AlignedDelete{alignment}};
+  if (data_ && bytes >= worth_asking) prefer_huge_pages(data_.get(), bytes);
   if (data_) return;
   std::string message = "not enough memory for " + std::string(purpose) + ": " + std::to_string(bytes >> 20) + " MiB needed";
   if (!enough) message += ", " + std::to_string(available >> 20) + " MiB free";

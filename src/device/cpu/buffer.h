@@ -1,4 +1,4 @@
-// Memory aligned to cache lines, that says by an Error where it is missing.
+// Memory aligned to cache lines, in huge pages where it is large, that says by an Error where it is missing.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,11 @@
 #include <new>
 
 namespace philo {
+
+struct AlignedDelete {
+  std::align_val_t alignment{64};
+  void operator()(std::byte* data) const { ::operator delete(data, alignment); }
+};
 
 class Buffer {
  public:
@@ -22,11 +27,7 @@ class Buffer {
   }
 
  private:
-  static constexpr std::align_val_t alignment{64};
-  struct Free {
-    void operator()(std::byte* data) const { ::operator delete(data, alignment); }
-  };
-  std::unique_ptr<std::byte, Free> data_;
+  std::unique_ptr<std::byte, AlignedDelete> data_;
   size_t bytes_ = 0;
 };
 
