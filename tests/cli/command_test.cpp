@@ -490,6 +490,23 @@ TEST_F(Commands, CompletionKnowsEveryOption) {
   EXPECT_EQ(completed("philo run --weight-format ''", "3"), "fp32 fp16 int8 int4\n");
 }
 
+TEST_F(Commands, SelftestChecksTheDemoModel) {
+  const Json report = json_of(philo({"selftest", "--weight-format", "int4", "--json"}));
+  EXPECT_EQ(report.at("weight_format"), "int4");
+  EXPECT_TRUE(report.at("passed"));
+  EXPECT_GE(report.at("checks").size(), 14u);
+  const Outcome table = philo({"selftest"});
+  EXPECT_EQ(table.exit_code, 0);
+  EXPECT_TRUE(says(table.out, "verdict: this machine computes this model right"));
+}
+
+TEST_F(Commands, SelftestFailsModelsThatPredictNothing) {
+  const Outcome outcome = philo({"selftest", tiny});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_TRUE(says(outcome.out, "FAILED: of a short built-in dialogue"));
+  EXPECT_TRUE(says(outcome.out, "verdict: NOT right"));
+}
+
 TEST_F(Commands, ChatAnswersLinesOfAPipe) {
   const std::string saved = path("saved.json");
   const Outcome outcome =
