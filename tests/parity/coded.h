@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,10 @@ class CodedMatrix {
       zero_points_[i] = static_cast<uint8_t>(random() % (format.bits == 4 ? 16u : 256u));
     }
   }
-  void fill_codes(uint8_t code) { std::fill_n(codes_.data(), codes_.bytes(), std::byte{format_.bits == 4 ? uint8_t(17 * code) : code}); }
+  // Every byte of the codes becomes one of the pattern's, over and over: two codes of 4 bits or one of 8.
+  void fill_codes(std::span<const uint8_t> pattern) {
+    for (size_t i = 0; i < codes_.bytes(); ++i) codes_.data()[i] = std::byte{pattern[i % pattern.size()]};
+  }
 
   size_t rows() const { return rows_; }
   size_t panels() const { return (rows_ + panel_rows - 1) / panel_rows; }

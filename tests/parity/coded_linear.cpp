@@ -146,12 +146,12 @@ TEST_P(CodedLinearGrid, MultipliesPartsOfAMatrix) {
 // The greatest sums that can be: nothing may saturate.
 TEST_P(CodedLinearGrid, IsExactAtTheExtremes) {
   for (const CodedFormat& format : coded_formats)
-    for (const int code : {0, format.bits == 4 ? 15 : 255})
+    for (const uint8_t code : {uint8_t{0}, uint8_t{255}})  // the least and the greatest in either format
       for (const float x : {1.0f, -1.0f})
         for (const size_t tokens : {1, 8, 30}) {
           constexpr size_t depth = 512, rows = 70;
           CodedMatrix matrix(format, rows, depth, 3);
-          matrix.fill_codes(static_cast<uint8_t>(code));
+          matrix.fill_codes(std::span(&code, 1));
           const std::vector<float> in(tokens * depth, x);
           const CodedInput input(kernels(), in, depth, matrix.group());
           EXPECT_EQ(input.codes()[0], 127 * static_cast<int>(x));
@@ -162,7 +162,7 @@ TEST_P(CodedLinearGrid, IsExactAtTheExtremes) {
               expected += matrix.value(i % rows, k) * static_cast<double>(x);
               magnitude += std::abs(matrix.value(i % rows, k));
             }
-            ASSERT_NEAR(static_cast<double>(out[i]), expected, 5e-7 * magnitude) << name_of(format) << ", code " << code;
+            ASSERT_NEAR(static_cast<double>(out[i]), expected, 5e-7 * magnitude) << name_of(format) << ", codes " << int{code};
           }
         }
 }
