@@ -89,11 +89,11 @@ class CodedMatrix {
   std::vector<uint8_t> zero_points_;
 };
 
-// Some tokens' activations, quantized by one table.
+// Some tokens' activations, quantized by one table; `padding` bytes lie between tokens.
 class CodedInput {
  public:
-  CodedInput(const Kernels& kernels, const std::vector<float>& in, size_t depth, size_t group)
-      : stride_((depth + 7) / 8 * 8), groups_(input_groups(depth, group)) {
+  CodedInput(const Kernels& kernels, const std::vector<float>& in, size_t depth, size_t group, size_t padding = 0)
+      : stride_((depth + 7) / 8 * 8 + padding), groups_(input_groups(depth, group)) {
     const size_t tokens = in.size() / depth;
     codes_.assign(tokens * stride_ + 1, 77);
     scales_.resize(tokens * groups_);
