@@ -139,16 +139,19 @@ class Problem {
 using AttendGrid = Grid;
 
 TEST_P(AttendGrid, AgreesWithDoublePrecision) {
-  for (const CacheFormat format : cache_formats)
+  for (const CacheFormat format : cache_formats) {
+    const Cell cell(kernels(), "Attend", name_of(format));
     for (const Setting& setting : settings) {
       const Problem problem(setting, format);
       EXPECT_LT(nmse(problem.run(kernels(), 0, setting.rows), problem.expected()), 1e-12)
           << name_of(format) << ", head " << setting.head_size << ", " << setting.rows << " rows, window " << setting.window;
     }
+  }
 }
 
 TEST_P(AttendGrid, YieldsTheSameBitsForAnyRowsBeside) {
-  for (const CacheFormat format : cache_formats)
+  for (const CacheFormat format : cache_formats) {
+    const Cell cell(kernels(), "Attend", name_of(format));
     for (const Setting& setting : settings) {
       const Problem problem(setting, format);
       std::vector<float> alone;
@@ -159,6 +162,7 @@ TEST_P(AttendGrid, YieldsTheSameBitsForAnyRowsBeside) {
       EXPECT_EQ(problem.run(kernels(), 0, setting.rows), alone)
           << name_of(format) << ", head " << setting.head_size << ", " << setting.rows << " rows, window " << setting.window;
     }
+  }
 }
 
 PHILO_FOR_EACH_TABLE(AttendGrid);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,10 @@ class CodedMatrix {
       zero_points_[i] = static_cast<uint8_t>(random() % (format.bits == 4 ? 16u : 256u));
     }
   }
-  void fill_codes(uint8_t code) { std::fill_n(codes_.data(), codes_.bytes(), std::byte{format_.bits == 4 ? uint8_t(17 * code) : code}); }
+  // Every byte of the codes becomes one of the pattern's, over and over: two codes of 4 bits or one of 8.
+  void fill_codes(std::span<const uint8_t> pattern) {
+    for (size_t i = 0; i < codes_.bytes(); ++i) codes_.data()[i] = std::byte{pattern[i % pattern.size()]};
+  }
 
   size_t rows() const { return rows_; }
   size_t panels() const { return (rows_ + panel_rows - 1) / panel_rows; }
@@ -85,11 +89,11 @@ class CodedMatrix {
   std::vector<uint8_t> zero_points_;
 };
 
-// Some tokens' activations, quantized by one table.
+// Some tokens' activations, quantized by one table; `padding` bytes lie between tokens.
 class CodedInput {
  public:
-  CodedInput(const Kernels& kernels, const std::vector<float>& in, size_t depth, size_t group)
-      : stride_((depth + 7) / 8 * 8), groups_(input_groups(depth, group)) {
+  CodedInput(const Kernels& kernels, const std::vector<float>& in, size_t depth, size_t group, size_t padding = 0)
+      : stride_((depth + 7) / 8 * 8 + padding), groups_(input_groups(depth, group)) {
     const size_t tokens = in.size() / depth;
     codes_.assign(tokens * stride_ + 1, 77);
     scales_.resize(tokens * groups_);

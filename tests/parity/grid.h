@@ -9,6 +9,8 @@
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "device/cpu/kernels/kernels.h"
@@ -75,7 +77,23 @@ inline std::string table_name(const testing::TestParamInfo<size_t>& info) { retu
 #define PHILO_FOR_EACH_TABLE(suite) \
   INSTANTIATE_TEST_SUITE_P(Parity, suite, testing::Range(size_t{0}, all_kernels().size()), table_name)
 
-// Prints GB/s and GFLOP/s of every table here beside the machine's limits.
-void print_perf();
+// A cell of the grid that a test is in: when it goes out of scope, docs/devices.md's table learns whether the test holds so far.
+class Cell {
+ public:
+  Cell(const Kernels& kernels, std::string operation, std::string format)
+      : table_(kernels.isa), operation_(std::move(operation)), format_(std::move(format)) {}
+  ~Cell();
+  Cell(const Cell&) = delete;
+  Cell& operator=(const Cell&) = delete;
+
+ private:
+  std::string table_, operation_, format_;
+};
+
+// What ran, as docs/devices.md shows it. To be called after the tests.
+std::string support_text();
+
+// Prints GB/s and operations per second of one table, or of every one here, beside the machine's limits.
+void print_perf(std::string_view table);
 
 }  // namespace philo

@@ -11,6 +11,7 @@ constexpr size_t widths[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 40, 320, 3072, 5120,
 using RowGrid = Grid;
 
 TEST_P(RowGrid, RmsNormIsWithinAMillionthOfExact) {
+  const Cell cell(kernels(), "RmsNorm", "fp32");
   for (const size_t width : widths)
     for (const float scale : {1e-3f, 1.0f, 1e4f}) {
       const auto in = random_floats(width, 1, scale), weight = random_floats(width, 2);
@@ -28,6 +29,7 @@ TEST_P(RowGrid, RmsNormIsWithinAMillionthOfExact) {
 }
 
 TEST_P(RowGrid, RopeTurnsPairsAndCopiesTheRest) {
+  const Cell cell(kernels(), "Attend: RoPE", "fp32");
   for (const auto& [head, rotary] : {std::pair<size_t, size_t>{64, 64}, {96, 96}, {128, 128}, {128, 96}, {32, 24}, {6, 2}, {80, 0}}) {
     const auto in = random_floats(head, 3), cosine = random_floats(rotary / 2, 4), sine = random_floats(rotary / 2, 5);
     std::vector<float> expected(in), out(head + 1, -1.0f);
@@ -46,6 +48,7 @@ TEST_P(RowGrid, RopeTurnsPairsAndCopiesTheRest) {
 }
 
 TEST_P(RowGrid, SwiGluIsAccurateEverywhere) {
+  const Cell cell(kernels(), "SwiGlu", "fp32");
   std::vector<float> gate, up;
   for (float x = -120.0f; x < 120.0f; x += 0.0137f) gate.push_back(x);
   gate.insert(gate.end(), {0.0f, -0.0f, 1e-30f, -1e30f, 1e30f, -88.7f, -87.4f, -86.9f});
@@ -69,6 +72,7 @@ TEST_P(RowGrid, SwiGluIsAccurateEverywhere) {
 }
 
 TEST_P(RowGrid, AddIsExact) {
+  const Cell cell(kernels(), "Add", "fp32");
   for (const size_t width : widths) {
     const auto a = random_floats(width, 8), b = random_floats(width, 9);
     std::vector<float> expected(width), out(width + 1, -1.0f);
@@ -81,6 +85,7 @@ TEST_P(RowGrid, AddIsExact) {
 }
 
 TEST_P(RowGrid, StoresFp16ToNearestEven) {
+  const Cell cell(kernels(), "rounding", "fp16");
   auto values = random_floats(3001, 10, 30.0f);
   const auto small = random_floats(500, 11, 1e-7f);  // denormals of fp16
   values.insert(values.end(), small.begin(), small.end());

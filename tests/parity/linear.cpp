@@ -34,7 +34,8 @@ std::vector<float> run(const Kernels& kernels, FloatFormat format, const Case& c
 using LinearGrid = Grid;
 
 TEST_P(LinearGrid, AgreesWithDoublePrecision) {
-  for (const FloatFormat format : all_formats)
+  for (const FloatFormat format : all_formats) {
+    const Cell cell(kernels(), "Linear", name_of(format));
     for (const auto& [rows, depth] : shapes) {
       const auto weights = random_floats(rows * depth, 1, 0.05f), in = random_floats(97 * depth, 2);
       const Stored stored(weights, format);
@@ -53,10 +54,12 @@ TEST_P(LinearGrid, AgreesWithDoublePrecision) {
             << name_of(format) << " " << rows << " x " << depth << ", " << tokens << " tokens";
       }
     }
+  }
 }
 
 TEST_P(LinearGrid, YieldsTheSameBitsForAnyNumberOfTokens) {
-  for (const FloatFormat format : all_formats)
+  for (const FloatFormat format : all_formats) {
+    const Cell cell(kernels(), "Linear", name_of(format));
     for (const auto& [rows, depth] : shapes) {
       const auto in = random_floats(97 * depth, 4);
       const Stored stored(random_floats(rows * depth, 3), format);
@@ -71,10 +74,12 @@ TEST_P(LinearGrid, YieldsTheSameBitsForAnyNumberOfTokens) {
             << name_of(format) << " " << rows << " x " << depth << ", " << tokens << " tokens";
       }
     }
+  }
 }
 
 TEST_P(LinearGrid, EmbedWidensExactly) {
-  for (const FloatFormat format : all_formats)
+  for (const FloatFormat format : all_formats) {
+    const Cell cell(kernels(), "Embed", name_of(format));
     for (const size_t width : {1, 7, 8, 15, 16, 17, 33, 3072}) {
       auto values = random_floats(width, 5, 100.0f);
       values[0] = 1e-7f;  // a denormal of fp16
@@ -86,6 +91,7 @@ TEST_P(LinearGrid, EmbedWidensExactly) {
       out.pop_back();
       EXPECT_EQ(out, expected) << name_of(format) << " " << width;
     }
+  }
 }
 
 PHILO_FOR_EACH_TABLE(LinearGrid);

@@ -1,5 +1,5 @@
-// The operations that pass over a row once: embed, RMS norm, RoPE, SwiGLU, add, and storing as fp16;
-// and the arithmetic peak. Included inside a unit of one instruction set.
+// The operations that pass over a row once: embed, RMS norm, RoPE, SwiGLU, add, and storing as fp16.
+// Included inside a unit of one instruction set.
 
 namespace philo::PHILO_ISA {
 namespace {
@@ -60,18 +60,6 @@ void add_rows(const float* a, const float* b, size_t width, float* out) {
   size_t i = 0;
   for (; i + lanes <= width; i += lanes) store(out + i, add(load(a + i), load(b + i)));
   if (i < width) store_part(out + i, add(load_part(a + i, width - i), load_part(b + i, width - i)), width - i);
-}
-
-size_t multiply_adds(size_t rounds, float* out) {
-  constexpr int chains = 12;
-  Vec sums[chains];
-  PHILO_UNROLL for (int i = 0; i < chains; ++i) sums[i] = splat(static_cast<float>(i));
-  const Vec half = splat(0.5f), one = splat(1.0f);
-  for (size_t round = 0; round < rounds; ++round) PHILO_UNROLL for (int i = 0; i < chains; ++i) sums[i] = fma(sums[i], half, one);
-  Vec total = zero();
-  PHILO_UNROLL for (int i = 0; i < chains; ++i) total = add(total, sums[i]);
-  for (size_t i = 0; i < 16; i += lanes) store(out + i, total);
-  return rounds * chains * lanes * 2;
 }
 
 }  // namespace

@@ -37,8 +37,9 @@ const Kernels& choose_kernels(std::string_view isa) {
   std::string here;
   bool known = false;
   for (const auto& [kernels, runs_here] : all_kernels()) {
-    if (runs_here && (isa.empty() || isa == kernels->isa)) return *kernels;
-    known = known || isa == kernels->isa;
+    const bool named = isa == kernels->isa || (isa == "avx_vnni" && kernels->isa == std::string_view("avx_vnni_evex"));
+    if (runs_here && (isa.empty() || named)) return *kernels;
+    known = known || named;
     if (runs_here) here += (here.empty() ? "" : ", ") + std::string(kernels->isa);
   }
   if (known)

@@ -111,9 +111,6 @@ struct Kernels {
   void (*attend_i8)(const AttendTask& task);  // the codes that quantize_input makes of one token's head; queries stay float32
   void (*swiglu)(const float* gate, const float* up, size_t width, float* out);
   void (*add)(const float* a, const float* b, size_t width, float* out);
-  // Multiplies and adds in independent chains, as fast as the processor can: the peak that kernels are held against. Returns the
-  // number of floating-point operations and writes 16 sums.
-  size_t (*multiply_adds)(size_t rounds, float* out);
 };
 
 // The widest blocks that any table keeps: of weights widened to float32, and of unfinished sums.
@@ -130,7 +127,7 @@ struct KernelChoice {
 };
 const std::vector<KernelChoice>& all_kernels();
 
-// The best table here, or the one named. Throws ErrorCode::Usage for a name that this build does not know and ErrorCode::Device for
+// The best table here, or the one named; "avx_vnni" is also avx_vnni_evex, where only that runs. Throws ErrorCode::Usage for a name that this build does not know and ErrorCode::Device for
 // one that this processor can't run, naming those that it can.
 const Kernels& choose_kernels(std::string_view isa);
 

@@ -195,14 +195,6 @@ void add(const float* a, const float* b, size_t width, float* out) {
   for (size_t i = 0; i < width; ++i) out[i] = a[i] + b[i];
 }
 
-size_t multiply_adds(size_t rounds, float* out) {
-  float sums[16] = {};
-  for (size_t round = 0; round < rounds; ++round)
-    for (float& sum : sums) sum = sum * 0.5f + 1.0f;
-  std::copy(sums, sums + 16, out);
-  return rounds * 16 * 2;
-}
-
 }  // namespace
 
 extern const Kernels kernels_scalar;
@@ -221,7 +213,6 @@ const Kernels kernels_scalar = {
     .attend_i8 = attend<KeyFormat::I8>,
     .swiglu = swiglu,
     .add = add,
-    .multiply_adds = multiply_adds,
 };
 
 }  // namespace philo

@@ -37,7 +37,6 @@ const Kernels PHILO_TABLE(PHILO_ISA) = {
     .attend_i8 = PHILO_ISA::attend_i8,
     .swiglu = PHILO_ISA::swiglu,
     .add = PHILO_ISA::add_rows,
-    .multiply_adds = PHILO_ISA::multiply_adds,
 };
 
 }  // namespace philo
