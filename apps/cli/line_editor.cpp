@@ -21,7 +21,7 @@ class PlainLines : public LineEditor {
   bool interactive() const override { return interactive_; }
 
   Result read(const std::string& prompt, std::string& line) override {
-    if (interactive_) std::fputs(prompt.c_str(), stderr);
+    if (interactive_) write_error(prompt);
     line.clear();
     while (true) {
       const size_t end = pending_.find('\n');

@@ -54,8 +54,7 @@ void Output::data(std::string_view text) {
 
 void Output::line(std::string_view text) {
   end_progress();
-  const std::string safe = without_controls(text) + "\n";
-  std::fwrite(safe.data(), 1, safe.size(), stderr);
+  write_error(without_controls(text) + "\n");
 }
 
 void Output::note(std::string_view text) {
@@ -90,7 +89,7 @@ bool Output::progress(std::string_view what, uint64_t done, uint64_t total, Prog
   if (!error_is_terminal_) {
     if (percent / 10 <= bar_tenth_) return true;
     bar_tenth_ = percent / 10;
-    std::fprintf(stderr, "%.*s: %d %%%s\n", static_cast<int>(what.size()), what.data(), static_cast<int>(percent), pace.c_str());
+    write_error(std::string(what) + ": " + std::to_string(percent) + " %" + pace + "\n");
     return true;
   }
   // What is over at once shows no bar.
@@ -106,12 +105,12 @@ bool Output::progress(std::string_view what, uint64_t done, uint64_t total, Prog
   std::string bar = "\r" + std::string(what) + " ";
   if (width > 0) bar += "[" + std::string(filled, '#') + std::string(width - filled, ' ') + "] ";
   bar += std::to_string(percent) + " %" + pace + "\x1b[K";
-  std::fwrite(bar.data(), 1, bar.size(), stderr);
+  write_error(bar);
   return true;
 }
 
 void Output::end_progress() {
-  if (bar_shown_) std::fputs("\r\x1b[K", stderr);
+  if (bar_shown_) write_error("\r\x1b[K");
   bar_shown_ = false;
   bar_name_.clear();
 }

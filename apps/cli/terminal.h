@@ -3,13 +3,14 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct philo_conversation;
 
 enum class Stream { In, Out, Error };
 
-// The arguments without the program's name, UTF-8; sets the terminal up for UTF-8.
+// The arguments without the program's name, UTF-8; sets the terminal up.
 std::vector<std::string> start_program(int argc, char** argv);
 
 bool is_terminal(Stream stream);
@@ -20,6 +21,9 @@ std::string cache_folder();       // where measurements belong; "" where it is n
 
 // Writes all bytes to standard output, unbuffered. Returns 0, or the system's error number.
 int write_output(const char* bytes, size_t count);
+
+// Writes to standard error; what can't be written is lost.
+void write_error(std::string_view text);
 
 // Waits for standard input and reads at most `count` bytes of it: how many, 0 at its end or after Ctrl-C, -1 on errors.
 int read_input(char* bytes, size_t count);

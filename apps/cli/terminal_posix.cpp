@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <clocale>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -86,6 +87,8 @@ int write_output(const char* bytes, size_t count) {
   }
   return 0;
 }
+
+void write_error(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
 int read_input(char* bytes, size_t count) {
   while (true) {

@@ -42,26 +42,23 @@ HANDLE handle_of(Stream stream) {
                                               : STD_ERROR_HANDLE);
 }
 
-// Sets the console up for UTF-8 and colours, and leaves it as it was: it outlives the program.
+// Lets the console understand colours, and leaves it as it was: it outlives the program.
 class Console {
  public:
-  Console() : code_page_(GetConsoleOutputCP()) {
-    SetConsoleOutputCP(CP_UTF8);
+  Console() {
     for (size_t i = 0; i < 2; ++i)
       if (GetConsoleMode(handle_of(streams[i]), &modes_[i]))
         SetConsoleMode(handle_of(streams[i]), modes_[i] | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
   }
   ~Console() {
-    for (size_t i = 0; i < 2; ++i)
+    for (size_t i = 2; i-- > 0;)  // backwards: both may be one console
       if (modes_[i] != 0) SetConsoleMode(handle_of(streams[i]), modes_[i]);
-    if (code_page_ != 0) SetConsoleOutputCP(code_page_);
   }
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
  private:
   static constexpr Stream streams[2] = {Stream::Out, Stream::Error};
-  UINT code_page_;
   DWORD modes_[2] = {0, 0};
 };
 
@@ -76,6 +73,25 @@ int write_console(HANDLE console, const char* bytes, size_t count) {
     DWORD written = 0;
     if (!WriteConsoleW(console, wide.data() + done, static_cast<DWORD>(part), &written, nullptr) || written == 0) return EIO;
     done += written;
+  }
+  return 0;
+}
+
+int write_stream(Stream stream, const char* bytes, size_t count) {
+  constexpr size_t most_bytes = size_t{1} << 20;
+  const bool console = is_terminal(stream);
+  while (count > 0) {
+    size_t part = std::min(count, most_bytes);
+    if (console) {
+      while (part < count && part > 1 && (bytes[part] & 0xc0) == 0x80) --part;  // not inside a character
+      if (const int problem = write_console(handle_of(stream), bytes, part); problem != 0) return problem;
+    } else {
+      const int written = _write(stream == Stream::Out ? 1 : 2, bytes, static_cast<unsigned int>(part));
+      if (written <= 0) return errno == 0 ? EIO : errno;
+      part = static_cast<size_t>(written);
+    }
+    bytes += part;
+    count -= part;
   }
   return 0;
 }
@@ -151,26 +167,9 @@ std::string cache_folder() {
   return folder.empty() ? "" : folder + "\\cache";
 }
 
-int write_output(const char* bytes, size_t count) {
-  constexpr size_t most_bytes = size_t{1} << 20;
-  if (is_terminal(Stream::Out)) {
-    while (count > 0) {
-      size_t part = std::min(count, most_bytes);
-      while (part < count && part > 1 && (bytes[part] & 0xc0) == 0x80) --part;  // not inside a character
-      if (const int problem = write_console(handle_of(Stream::Out), bytes, part); problem != 0) return problem;
-      bytes += part;
-      count -= part;
-    }
-    return 0;
-  }
-  while (count > 0) {
-    const int written = _write(1, bytes, static_cast<unsigned int>(std::min(count, most_bytes)));
-    if (written <= 0) return errno == 0 ? EIO : errno;
-    bytes += written;
-    count -= static_cast<size_t>(written);
-  }
-  return 0;
-}
+int write_output(const char* bytes, size_t count) { return write_stream(Stream::Out, bytes, count); }
+
+void write_error(std::string_view text) { static_cast<void>(write_stream(Stream::Error, text.data(), text.size())); }
 
 int read_input(char* bytes, size_t count) {
   if (interrupted()) return 0;

@@ -1,10 +1,14 @@
 # philo.exe chat at a console under wine: typed letters of every alphabet, an answer, Ctrl-C, the end. console.py WINE PROGRAM MODEL
+import json
 import os
+import pathlib
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 
@@ -15,10 +19,10 @@ class Console:
         os.close(slave)
         self.shown = b""
 
-    # Everything shown so far without the console's own control sequences.
+    # Everything shown so far, without the console's control sequences and without spaces, some of which it draws by moving the cursor.
     def text(self):
         plain = re.sub(rb"\x1b\][^\x07]*\x07|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.", b"", self.shown)
-        return plain.decode("utf-8", "replace")
+        return re.sub(r"\s", "", plain.decode("utf-8", "replace"))
 
     def wait_for(self, wanted, seconds=120):
         end = time.monotonic() + seconds
@@ -37,15 +41,29 @@ class Console:
         os.write(self.master, text.encode())
 
 
-if __name__ == "__main__":
-    wine, program, model = sys.argv[1:]
-    console = Console([wine, program, "chat", model, "--ignore-eos", "--max-new-tokens", "100000", "--show-prompt"])
-    console.wait_for("> ")
+# The model with room for an answer that takes minutes, so that there is time to interrupt it.
+def long_model(model, folder):
+    shutil.copytree(model, folder)
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["max_position_embeddings"] = config["original_max_position_embeddings"] = 200000
+    path.write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def chat(wine, program, model):
+    console = Console([wine, program, "chat", model, "--ignore-eos", "--max-new-tokens", "150000", "--show-prompt"])
+    console.wait_for(">$")
     console.type("Grüße 東京\r")
-    console.wait_for("Grüße 東京.*Grüße 東京")
+    console.wait_for("Grüße東京.*Grüße東京")
     console.type("\x03")
     console.wait_for("stopped")
     console.type("/quit\r")
     console.process.wait(120)
     if console.process.returncode != 0:
         sys.exit(f"FAILED: chat ended with {console.process.returncode}")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        chat(sys.argv[1], sys.argv[2], long_model(sys.argv[3], pathlib.Path(folder) / "long"))

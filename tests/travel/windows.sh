@@ -82,7 +82,7 @@ cp before "Modell-é-模型/model.safetensors"
 
 # A converted folder, also over an older one; and int4 kernels on what is in it.
 for attempt in first again; do
-  philo convert "Modell-é-模型" "Klein-é-模型" --weight-format int4 --group-size 32 --force --quiet >out 2>err
+  philo convert "Modell-é-模型" "Klein-é-模型" --weight-format int4 --group-size -1 --force --quiet >out 2>err
   ends "convert, $attempt" 0 $?
 done
 philo run "Klein-é-模型" -p hi --max-new-tokens 2 >out 2>err
@@ -114,5 +114,5 @@ for example in answer_c answer_cpp; do
   ends "$example" 0 $?
 done
 
-python3 "$here/console.py" "$wine" "$folder/bin/philo.exe" "$demo" && pass || fail "the console"
+python3 "$here/console.py" "$wine" "$folder/bin/philo.exe" "$tiny" && pass || fail "the console"
 finish "philo.exe under wine"
