@@ -36,9 +36,10 @@ std::vector<CommandWords> read_commands(const CLI::App& program) {
     CommandWords command{app->get_name(), app->get_description(), {}, false};
     for (const CLI::Option* option : app->get_options()) {
       if (option->get_positional()) {
-        command.takes_path = option->get_name(true) == "MODEL";
+        command.takes_path = command.takes_path || option->get_name(true) == "MODEL" || option->get_name(true) == "SRC";
         continue;
       }
+      if (option->get_group().empty()) continue;  // hidden
       const std::string type = option->get_type_name();
       OptionWord word{option->get_lnames().front(),
                       option->get_snames().empty() ? "" : option->get_snames().front(),

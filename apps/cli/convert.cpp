@@ -51,12 +51,19 @@ class Convert : public Command {
     source_ = declare_place("SRC", "path of the model");
     target_ = declare_place("DST", "the folder to make; it appears when all is done");
     declare_group("convert", "Conversion");
+    // Known names that only later versions can follow; help does not list them.
+    for (const char* name : {"--calibration", "--gguf-type", "--onnx-target"}) {
+      later_.push_back(declare(name, "X", "not in this version"));
+      later_.back()->group("");
+    }
     teach(R"(  philo convert Phi-3-mini-4k-instruct phi-3-int4
   philo convert Phi-3-mini-4k-instruct phi-3-mixed --group-size 64 --ratio 0.6
   philo convert Phi-3-mini-4k-instruct phi-3-int4 --keep "*.down_proj=int8" --force --json)");
   }
 
   int run(Output& output) override {
+    for (const CLI::Option* option : later_)
+      if (has(option)) throw usage_error(option->get_name() + " is not in this version, which rounds to the nearest (rtn) and writes --to philo only");
     const philo::Options options = given("convert");
     const std::string json = philo::convert(text(source_), text(target_), options, output.callbacks(ProgressUnit::Bytes));
     output.end_progress();
@@ -78,6 +85,7 @@ class Convert : public Command {
 
  private:
   CLI::Option *source_, *target_;
+  std::vector<CLI::Option*> later_;
 };
 
 }  // namespace

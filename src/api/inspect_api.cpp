@@ -45,8 +45,8 @@ size_t weight_bytes(const Plan& plan, const Options& options) {
   if (wanted == "int4" || wanted == "int8") {
     ThreadPool pool(1);
     for (const AssignedTensor& assigned : assign_formats(plan, read_recipe(options), pool))
-      bytes += static_cast<double>(assigned.tensor->elements()) / 8 *
-               bits_per_weight(assigned.format, assigned.tensor->shape.back());
+      bytes += static_cast<double>(assigned.segment->rows * assigned.columns) / 8 *
+               bits_per_weight(assigned.format, assigned.columns);
     return static_cast<size_t>(bytes);
   }
   for (const auto& weight : plan.weights)

@@ -71,10 +71,10 @@ Plan settle_weights(Plan plan, const Options& options, const Callbacks& callback
   }
   if (const std::string note = unused_recipe_options(options); !note.empty()) notes.add(note);
   ThreadPool pool(static_cast<int>(options.integer("threads").value_or(static_cast<int64_t>(cpu().cores))));
-  std::map<const Tensor*, MatrixFormat> formats;
+  std::map<const std::byte*, MatrixFormat> formats;
   for (const AssignedTensor& assigned : assign_formats(plan, read_recipe(options), pool, callbacks.progress()))
-    formats[assigned.tensor] = assigned.format;
-  return with_formats(plan, [&](const Weight&, const Segment& segment) { return formats.at(segment.values); });
+    formats[assigned.segment->place()] = assigned.format;
+  return with_formats(plan, [&](const Weight&, const Segment& segment) { return formats.at(segment.place()); });
 }
 
 KvFormat settle_kv_format(const Options& options, LoadNotes& notes) {

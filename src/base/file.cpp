@@ -119,7 +119,8 @@ uint64_t file_bytes(const std::string& path) {
 bool lies_in(const std::string& path, const std::string& folder) {
   std::error_code error;
   const auto resolved = [&](const std::string& name) {
-    const fs::path whole = fs::weakly_canonical(fs::absolute(to_path(name)), error);
+    const fs::path given = fs::absolute(to_path(name)), followed = fs::weakly_canonical(given, error);
+    const fs::path whole = error ? given.lexically_normal() : followed;
     return whole.has_filename() ? whole : whole.parent_path();
   };
   const fs::path inner = resolved(path), outer = resolved(folder);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/error.h"
 #include "base/temporary_folder.h"
 
@@ -83,6 +85,51 @@ TEST(OutputFile, SaysWhereItCouldNotWrite) {
     EXPECT_EQ(error.code(), ErrorCode::Failed);
     EXPECT_NE(error.message().find("can't create"), std::string::npos);
   }
+}
+
+TEST(OutputFile, TakesPartsInAnyOrder) {
+  const TemporaryFolder folder;
+  const auto bytes = [](std::string_view text) { return std::as_bytes(std::span(text)); };
+  OutputFile file(folder.path("parts"));
+  file.write("head");
+  file.flush();
+  file.write_at(8, bytes("tail"));
+  file.write_at(4, bytes("body"));
+  file.write_behind();
+  file.commit();
+  EXPECT_EQ(read_text_file(folder.path("parts")), "headbodytail");
+}
+
+TEST(OutputFile, NeedsNoNameBeforeItsCommit) {
+  const TemporaryFolder folder;
+  if (!OutputFile::can_be_nameless(folder.path())) GTEST_SKIP() << "this file system has no files without names";
+  {
+    OutputFile dropped(folder.path("dropped"), folder.path());
+    dropped.write("x");
+    EXPECT_TRUE(folder_entries(folder.path()).empty());
+  }
+  OutputFile file(folder.path("shown as"), folder.path());
+  file.write("text");
+  file.commit(folder.path("named"));
+  EXPECT_EQ(folder_entries(folder.path()), std::vector<std::string>{"named"});
+  EXPECT_EQ(read_text_file(folder.path("named")), "text");
+  EXPECT_FALSE(OutputFile::can_be_nameless(folder.path("no folder")));
+}
+
+TEST(Paths, LieInFoldersThroughLinks) {
+  const TemporaryFolder folder;
+  folder.make_folder("a/b");
+  EXPECT_TRUE(lies_in(folder.path("a"), folder.path("a")));
+  EXPECT_TRUE(lies_in(folder.path("a/"), folder.path("a")));
+  EXPECT_TRUE(lies_in(folder.path("a/b/new"), folder.path("a/")));
+  EXPECT_TRUE(lies_in(folder.path("a/b/../x"), folder.path("a")));
+  EXPECT_FALSE(lies_in(folder.path("a/b/../../x"), folder.path("a")));
+  EXPECT_FALSE(lies_in(folder.path("ab"), folder.path("a")));
+  EXPECT_FALSE(lies_in(folder.path("a"), folder.path("a/b")));
+#ifndef _WIN32
+  std::filesystem::create_directory_symlink(folder.path("a/b"), folder.path("link"));
+  EXPECT_TRUE(lies_in(folder.path("link/new"), folder.path("a")));
+#endif
 }
 
 TEST(Paths, AreJoinedAndCut) {

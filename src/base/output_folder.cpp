@@ -227,14 +227,14 @@ struct OutputFolder::State {
 
 void check_output_folder(const std::string& path, bool replace) { check_target(normal_target(path), path, replace); }
 
-OutputFolder::OutputFolder(const std::string& path, bool replace) : state_(std::make_unique<State>()) {
+OutputFolder::OutputFolder(const std::string& path, bool replace, bool allow_nameless) : state_(std::make_unique<State>()) {
   State& state = *state_;
   state.shown_path = path;
   state.target = normal_target(path);
   state.replace = replace;
   remove_left_over(state.target);
   check_target(state.target, path, replace);
-  state.nameless = OutputFile::can_be_nameless(to_utf8(state.target.parent_path()));
+  state.nameless = allow_nameless && OutputFile::can_be_nameless(to_utf8(state.target.parent_path()));
   if (!state.nameless) state.make_temporary();
 }
 

@@ -16,7 +16,8 @@ class OutputFolder {
  public:
   // Throws ErrorCode::Usage where `path` is there and may not be replaced, is no folder or has no parent folder; ErrorCode::Failed where
   // nothing can be written beside it.
-  OutputFolder(const std::string& path, bool replace);
+  // `allow_nameless` false: files have names in a hidden folder from the start, as where the file system knows no others.
+  OutputFolder(const std::string& path, bool replace, bool allow_nameless = true);
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;

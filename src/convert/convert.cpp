@@ -50,19 +50,19 @@ class Progressed {
 ConvertedTensor reported(const Conversion& conversion, const ConversionError& error) {
   uint64_t bytes = 0;
   for (const std::string& stem : conversion.stems) {
-    for (const StoredPart& stored : stored_parts(*conversion.source, conversion.format, stem)) bytes += entry_bytes(stored.entry);
+    for (const StoredPart& stored : stored_parts(conversion.source, conversion.format, stem)) bytes += entry_bytes(stored.entry);
   }
-  return {conversion.source->name,
-          tensor_format_name(conversion.format),
-          conversion.source->elements(),
-          conversion.source->bytes.size(),
+  return {conversion.source.name(),
+          format_description(conversion.format),
+          conversion.source.weights(),
+          conversion.source.bytes(),
           bytes,
           error.relative(),
           error.signal_to_noise_db()};
 }
 
-void write_shard(const Shard& shard, OutputFile& file, ThreadPool& pool, Progressed& progress, ConvertReport& report,
-                 ConversionError& sum) {
+void write_shard(const Shard& shard, OutputFile& file, ThreadPool& pool, Progressed& progress,
+                 ConvertReport& report, ConversionError& sum) {
   SafetensorsWriter writer(file, shard.entries, {{"format", "pt"}});
   for (const PlacedConversion& placed : shard.conversions) {
     const Conversion& conversion = *placed.conversion;
@@ -73,7 +73,7 @@ void write_shard(const Shard& shard, OutputFile& file, ThreadPool& pool, Progres
       file.write_behind();
       progress.add(bytes);
     };
-    const ConversionError error = convert_tensor(*conversion.source, conversion.format, pool, sink, advance);
+    const ConversionError error = convert_tensor(conversion.source, conversion.format, pool, sink, advance);
     sum.squared_difference += error.squared_difference;
     sum.squared += error.squared;
     report.tensors.push_back(reported(conversion, error));
@@ -120,7 +120,7 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   folder.require_bytes(layout.bytes + copied_bytes + index_bytes);
   ConvertReport report;
   ConversionError sum;
-  for (const Conversion& conversion : all) report.source_bytes += conversion.source->bytes.size();
+  for (const Conversion& conversion : all) report.source_bytes += conversion.source.bytes();
   Progressed progress(options.progress, report.source_bytes);
   for (const Shard& shard : layout.shards) {
     write_shard(shard, folder.create(shard.file_name), pool, progress, report, sum);

@@ -20,7 +20,7 @@ struct ConvertOptions {
 
 struct ConvertedTensor {
   std::string name;
-  std::string format;      // tensor_format_name
+  std::string format;      // format_description
   uint64_t weights;        // numbers in it
   uint64_t source_bytes, bytes;
   double relative_error;   // root mean square of the change, relative to that of the numbers

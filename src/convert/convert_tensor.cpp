@@ -58,17 +58,19 @@ class ErrorSum {
 // One thread's buffers.
 struct Scratch {
   std::vector<float> values, stored;  // (columns)
+  std::vector<float> scales;          // (groups)
+  std::vector<uint8_t> zero_points;   // (groups)
   std::vector<std::byte> out;         // a piece in its new format
 };
 
 class TensorConverter {
  public:
-  TensorConverter(const Tensor& source, const MatrixFormat& format, ThreadPool& pool, const PartSink& sink)
+  TensorConverter(const TensorSource& source, const MatrixFormat& format, ThreadPool& pool, const PartSink& sink)
       : source_(source),
         pool_(pool),
         sink_(sink),
-        columns_(source.shape.empty() ? 1 : static_cast<size_t>(source.shape.back())),
-        rows_(columns_ == 0 ? 0 : source.elements() / columns_),
+        columns_(static_cast<size_t>(source.shape().back())),
+        rows_(columns_ == 0 ? 0 : source.weights() / columns_),
         scratch_(pool.threads()) {
     if (const CodeFormat* codes = std::get_if<CodeFormat>(&format)) {
       codes_ = *codes;
@@ -84,24 +86,26 @@ class TensorConverter {
   }
 
   ConversionError run(const Advance& advance) {
-    const size_t source_row_bytes = columns_ * dtype_bytes(source_.dtype);
+    const std::span<const std::byte> numbers = source_.numbers().bytes;
+    const size_t source_row_bytes = rows_ == 0 ? 0 : numbers.size() / rows_;
     const size_t piece_rows = std::max<size_t>(1, piece_weights / std::max<size_t>(1, columns_));
     const size_t batch_rows = std::max<size_t>(1, batch_bytes / std::max<size_t>(1, source_row_bytes) / piece_rows) * piece_rows;
     const auto part = [&](size_t row) {
       const size_t begin = std::min(row, rows_) * source_row_bytes, end = std::min(row + batch_rows, rows_) * source_row_bytes;
-      return source_.bytes.subspan(begin, end - begin);
+      return numbers.subspan(begin, end - begin);
     };
     std::vector<ConversionError> errors((rows_ + piece_rows - 1) / piece_rows);
-    prefetch(part(0));
+    const MappedFile* const file = source_.numbers().file;
+    if (file != nullptr) file->prefetch(part(0));
     for (size_t row = 0; row < rows_; row += batch_rows) {
-      prefetch(part(row + batch_rows));
+      if (file != nullptr) file->prefetch(part(row + batch_rows));
       const size_t last = std::min(row + batch_rows, rows_), pieces = (last - row + piece_rows - 1) / piece_rows;
       pool_.run(pieces, [&](size_t index, size_t thread) {
         const size_t begin = row + index * piece_rows, end = std::min(begin + piece_rows, last);
         convert_piece(begin, end, scratch_[thread], errors[begin / piece_rows]);
       });
       if (problem_) std::rethrow_exception(problem_);
-      release(part(row));
+      if (file != nullptr) file->release(part(row));
       advance(part(row).size());
     }
     write_scales();
@@ -114,13 +118,6 @@ class TensorConverter {
   }
 
  private:
-  void prefetch(std::span<const std::byte> part) const {
-    if (source_.file != nullptr) source_.file->prefetch(part);
-  }
-  void release(std::span<const std::byte> part) const {
-    if (source_.file != nullptr) source_.file->release(part);
-  }
-
   void convert_piece(size_t begin, size_t end, Scratch& scratch, ConversionError& error) noexcept {
     try {
       scratch.values.resize(columns_);
@@ -128,7 +125,11 @@ class TensorConverter {
       scratch.out.resize((end - begin) * row_bytes_);
       ErrorSum sum;
       for (size_t row = begin; row < end; ++row) {
-        read_elements(source_, row * columns_, scratch.values);
+        if (source_.coded != nullptr) {
+          source_.coded->read_row(static_cast<int64_t>(row), scratch.values);
+        } else {
+          read_elements(*source_.values, row * columns_, scratch.values);
+        }
         const std::span<std::byte> out = std::span(scratch.out).subspan((row - begin) * row_bytes_, row_bytes_);
         quantizes_ ? quantize(row, scratch, out) : round(row, scratch, out);
         sum.add(scratch.values, scratch.stored);
@@ -142,7 +143,7 @@ class TensorConverter {
   }
 
   Error cannot(size_t row, const std::string& what) const {
-    return Error(ErrorCode::Input, "tensor " + shown(source_.name) + ", row " + std::to_string(row) + ": " + what);
+    return Error(ErrorCode::Input, "tensor " + shown(source_.name()) + ", row " + std::to_string(row) + ": " + what);
   }
 
   void quantize(size_t row, Scratch& scratch, std::span<std::byte> out) {
@@ -153,37 +154,22 @@ class TensorConverter {
     const std::span<uint8_t> zero_points = codes_.symmetric ? std::span<uint8_t>() : std::span(zero_points_).subspan(row * groups_, groups_);
     const std::span<uint8_t> codes(reinterpret_cast<uint8_t*>(out.data()), out.size());
     quantize_row(scratch.values, codes_, codes, scales, zero_points);
-    const size_t group_size = codes_.group_size <= 0 ? columns_ : static_cast<size_t>(codes_.group_size);
+    scratch.scales.resize(groups_);
     for (size_t group = 0; group < groups_; ++group) {
-      const float scale = f16_to_f32(scales[group]);
-      if (!std::isfinite(scale)) throw cannot(row, "holds numbers too large for a float16 scale; use --keep to leave the tensor in fp32");
-      const float zero_point = codes_.symmetric ? static_cast<float>(1 << (codes_.bits - 1)) : static_cast<float>(zero_points[group]);
-      const size_t first = group * group_size, count = std::min(group_size, columns_ - first);
-      decode(codes, first, count, scale, zero_point, scratch.stored.data() + first);
+      scratch.scales[group] = f16_to_f32(scales[group]);
+      if (std::isfinite(scratch.scales[group])) continue;
+      throw cannot(row, "holds numbers too large for a float16 scale; use --keep to leave the tensor in fp32");
     }
+    scratch.zero_points.assign(groups_, static_cast<uint8_t>(implied_zero_point(codes_.bits)));
+    decode_row(codes_, codes, scratch.scales, codes_.symmetric ? std::span<const uint8_t>(scratch.zero_points) : zero_points, scratch.stored);
     if (codes_.bits == 8) {
       for (uint8_t& code : codes) code ^= sign_bit;
     }
   }
 
-  void decode(std::span<const uint8_t> codes, size_t first, size_t count, float scale, float zero_point, float* out) const {
-    if (codes_.bits == 8) {
-      for (size_t i = 0; i < count; ++i) out[i] = (static_cast<float>(codes[first + i]) - zero_point) * scale;
-      return;
-    }
-    size_t i = 0;
-    if (first % 2 != 0) out[i++] = (static_cast<float>(codes[first / 2] >> 4) - zero_point) * scale;
-    for (; i + 1 < count; i += 2) {
-      const uint8_t pair = codes[(first + i) / 2];
-      out[i] = (static_cast<float>(pair & 15) - zero_point) * scale;
-      out[i + 1] = (static_cast<float>(pair >> 4) - zero_point) * scale;
-    }
-    if (i < count) out[i] = (static_cast<float>(codes[(first + i) / 2] & 15) - zero_point) * scale;
-  }
-
   void round(size_t row, Scratch& scratch, std::span<std::byte> out) {
-    if (float_type_ == source_.dtype) {
-      std::memcpy(out.data(), source_.bytes.data() + row * row_bytes_, row_bytes_);
+    if (source_.values != nullptr && float_type_ == source_.values->dtype) {
+      std::memcpy(out.data(), source_.values->bytes.data() + row * row_bytes_, row_bytes_);
       scratch.stored = scratch.values;
       return;
     }
@@ -230,7 +216,7 @@ class TensorConverter {
     return packed;
   }
 
-  const Tensor& source_;
+  const TensorSource& source_;
   ThreadPool& pool_;
   const PartSink& sink_;
   size_t columns_, rows_;
@@ -253,11 +239,20 @@ double ConversionError::signal_to_noise_db() const {
   return squared_difference > 0 ? 10 * std::log10(squared / squared_difference) : std::numeric_limits<double>::infinity();
 }
 
-std::vector<StoredPart> stored_parts(const Tensor& source, const MatrixFormat& format, const std::string& stem) {
+std::vector<int64_t> TensorSource::shape() const {
+  if (coded != nullptr) return {coded->rows, coded->columns};
+  return values->shape.empty() ? std::vector<int64_t>{1} : values->shape;
+}
+
+size_t TensorSource::weights() const {
+  return coded != nullptr ? static_cast<size_t>(coded->rows) * static_cast<size_t>(coded->columns) : values->elements();
+}
+
+std::vector<StoredPart> stored_parts(const TensorSource& source, const MatrixFormat& format, const std::string& stem) {
   const std::string name = stem + ".weight";
-  if (const DType* dtype = std::get_if<DType>(&format)) return {{Part::Numbers, {name, *dtype, source.shape}}};
+  if (const DType* dtype = std::get_if<DType>(&format)) return {{Part::Numbers, {name, *dtype, source.shape()}}};
   const CodeFormat& codes = std::get<CodeFormat>(format);
-  const int64_t rows = source.shape.at(0), columns = source.shape.at(1), groups = groups_per_row(codes, columns);
+  const int64_t rows = source.shape().at(0), columns = source.shape().at(1), groups = groups_per_row(codes, columns);
   std::vector<StoredPart> parts;
   if (codes.bits == 4) {
     parts.push_back({Part::Numbers, {name + "_packed", DType::I32, {rows, (columns + 7) / 8}}});
@@ -271,7 +266,7 @@ std::vector<StoredPart> stored_parts(const Tensor& source, const MatrixFormat& f
   return parts;
 }
 
-ConversionError convert_tensor(const Tensor& source, const MatrixFormat& format, ThreadPool& pool, const PartSink& sink,
+ConversionError convert_tensor(const TensorSource& source, const MatrixFormat& format, ThreadPool& pool, const PartSink& sink,
                                const Advance& advance) {
   return TensorConverter(source, format, pool, sink).run(advance);
 }

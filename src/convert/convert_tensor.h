@@ -7,12 +7,23 @@
 #include <string>
 #include <vector>
 
-#include "convert/recipe.h"
 #include "format/safetensors.h"
 #include "machine/thread_pool.h"
-#include "tensor/tensor.h"
+#include "tensor/coded_matrix.h"
 
 namespace philo {
+
+// A tensor of floats, or a matrix of codes that is to become one.
+struct TensorSource {
+  const Tensor* values;      // nullptr for codes
+  const CodedMatrix* coded;  // nullptr for floats
+
+  const std::string& name() const { return coded != nullptr ? coded->name : values->name; }
+  const Tensor& numbers() const { return coded != nullptr ? coded->codes : *values; }
+  std::vector<int64_t> shape() const;
+  size_t weights() const;  // how many numbers
+  size_t bytes() const { return coded != nullptr ? coded->bytes() : values->bytes.size(); }
+};
 
 // What a tensor is stored as: its numbers; for codes also scales, their zero points unless they are symmetric, and, where codes share bytes,
 // the shape that they unpack to.
@@ -24,7 +35,7 @@ struct StoredPart {
 };
 
 // Under compressed-tensors' names: "STEM.weight" or "STEM.weight_packed", "STEM.weight_scale", … `stem` is the module's name.
-std::vector<StoredPart> stored_parts(const Tensor& source, const MatrixFormat& format, const std::string& stem);
+std::vector<StoredPart> stored_parts(const TensorSource& source, const MatrixFormat& format, const std::string& stem);
 
 // Sums over a tensor's numbers.
 struct ConversionError {
@@ -39,7 +50,7 @@ using PartSink = std::function<void(Part part, uint64_t offset, std::span<const 
 using Advance = std::function<void(size_t source_bytes)>;
 
 // Source pages are read ahead and given back. Throws ErrorCode::Input where numbers are not finite or too large for the format.
-ConversionError convert_tensor(const Tensor& source, const MatrixFormat& format, ThreadPool& pool, const PartSink& sink,
+ConversionError convert_tensor(const TensorSource& source, const MatrixFormat& format, ThreadPool& pool, const PartSink& sink,
                                const Advance& advance);
 
 }  // namespace philo

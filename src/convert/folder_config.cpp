@@ -78,6 +78,7 @@ OrderedJson folder_config(OrderedJson config, const Plan& plan, const std::vecto
   const char* key = config.contains("dtype") ? "dtype" : "torch_dtype";
   config[key] = all_wide ? "float32" : "float16";
   drop_local_code(config);
+  for (const char* old : {"quantization_config", "compression_config"}) config.erase(old);
   if (head_is_embedding(plan)) config["tie_word_embeddings"] = !quantized(conversions.front());
   if (any) config["quantization_config"] = quantization_config(conversions);
   return config;

@@ -18,18 +18,9 @@ constexpr std::array<FormatName, 5> keep_formats = {{{"fp32", NumberFormat::Fp32
                                                      {"int8-sym", NumberFormat::Int8Symmetric},
                                                      {"int4", NumberFormat::Int4}}};
 
-std::string float_name(DType dtype) {
-  switch (dtype) {
-    case DType::F32: return "fp32";
-    case DType::F16: return "fp16";
-    case DType::BF16: return "bf16";
-    default: return std::string(dtype_name(dtype));
-  }
-}
-
 }  // namespace
 
-MatrixFormat tensor_format(NumberFormat format, const Recipe& recipe) {
+MatrixFormat matrix_format(NumberFormat format, const Recipe& recipe) {
   switch (format) {
     case NumberFormat::Fp32: return DType::F32;
     case NumberFormat::Fp16: return DType::F16;
@@ -37,15 +28,7 @@ MatrixFormat tensor_format(NumberFormat format, const Recipe& recipe) {
     case NumberFormat::Int8Symmetric: return CodeFormat{8, -1, true};
     case NumberFormat::Int4: return CodeFormat{4, recipe.group_size, recipe.symmetric};
   }
-  throw Error(ErrorCode::Failed, "a number format without a tensor format");
-}
-
-std::string tensor_format_name(const MatrixFormat& format) {
-  if (const DType* dtype = std::get_if<DType>(&format)) return float_name(*dtype);
-  const CodeFormat& codes = std::get<CodeFormat>(format);
-  std::string name = "int" + std::to_string(codes.bits) + (codes.symmetric ? "_sym" : "_asym");
-  if (codes.group_size > 0) name += "_g" + std::to_string(codes.group_size);
-  return name;
+  throw Error(ErrorCode::Failed, "a number format that no matrix has");
 }
 
 KeepRule parse_keep_rule(std::string_view text) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,8 +28,7 @@ struct Recipe {
   std::vector<KeepRule> keep;                          // the first that fits holds
 };
 
-MatrixFormat tensor_format(NumberFormat format, const Recipe& recipe);
-std::string tensor_format_name(const MatrixFormat& format);  // "fp16", "int4_sym_g128", "int8_asym"
+MatrixFormat matrix_format(NumberFormat format, const Recipe& recipe);
 
 // "PATTERN=fp32|fp16|int8|int8-sym|int4"; throws ErrorCode::Usage for anything else.
 KeepRule parse_keep_rule(std::string_view text);

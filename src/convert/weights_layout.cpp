@@ -6,6 +6,8 @@
 #include <map>
 #include <numeric>
 
+#include "base/error.h"
+
 namespace philo {
 namespace {
 
@@ -21,7 +23,7 @@ void add(Shard& shard, const Conversion& conversion) {
   for (const std::string& stem : conversion.stems) {
     std::array<size_t, 4>& indices = placed.entries.emplace_back();
     indices.fill(no_entry);
-    for (StoredPart& stored : stored_parts(*conversion.source, conversion.format, stem)) {
+    for (StoredPart& stored : stored_parts(conversion.source, conversion.format, stem)) {
       indices[static_cast<size_t>(stored.part)] = shard.entries.size();
       shard.entries.push_back(std::move(stored.entry));
     }
@@ -58,14 +60,19 @@ std::string five_digits(size_t number) {
 }  // namespace
 
 bool head_is_embedding(const Plan& plan) {
-  return plan.steps.back().weight->segments.front().values == plan.steps.front().weight->segments.front().values;
+  return plan.steps.back().weight->segments.front().place() == plan.steps.front().weight->segments.front().place();
 }
 
 std::vector<Conversion> conversions(const Plan& plan, std::vector<AssignedTensor> tensors) {
   std::vector<Conversion> out;
   for (AssignedTensor& tensor : tensors) {
-    Conversion conversion{tensor.tensor, tensor.role, tensor.format, {stem_of(tensor.tensor->name)}};
+    const Segment& segment = *tensor.segment;
+    Conversion conversion{{segment.values, segment.coded}, tensor.role, tensor.format, {stem_of(segment.name())}};
     const bool codes = std::holds_alternative<CodeFormat>(tensor.format);
+    if (codes && segment.coded != nullptr) {
+      throw Error(ErrorCode::Input, "tensor " + shown(segment.name()) + " is quantized already (" + format_description(segment.stored()) +
+                                        "); convert the original checkpoint, or use --weight-format fp16 or fp32");
+    }
     if (tensor.role == TensorRole::Embedding && codes && head_is_embedding(plan)) conversion.stems.emplace_back("lm_head");
     out.push_back(std::move(conversion));
   }
@@ -78,7 +85,7 @@ WeightsLayout lay_out(const std::vector<Conversion>& conversions, uint64_t most_
   for (const Conversion& conversion : conversions) {
     uint64_t bytes = 0;
     for (const std::string& stem : conversion.stems) {
-      for (const StoredPart& stored : stored_parts(*conversion.source, conversion.format, stem)) bytes += entry_bytes(stored.entry);
+      for (const StoredPart& stored : stored_parts(conversion.source, conversion.format, stem)) bytes += entry_bytes(stored.entry);
     }
     if (layout.shards.empty() || (shard_bytes > 0 && shard_bytes + bytes > most_shard_bytes)) {
       layout.shards.emplace_back();

@@ -14,13 +14,14 @@ namespace philo {
 
 // A tensor of the model and the modules that are written from it.
 struct Conversion {
-  const Tensor* source;
+  TensorSource source;
   TensorRole role;
   MatrixFormat format;
   std::vector<std::string> stems;  // "model.embed_tokens"; with "lm_head" where the head shares a quantized embedding
 };
 
-// Readers of compressed-tensors can't tie a quantized embedding, so the head gets a copy of it then.
+// Readers of compressed-tensors can't tie a quantized embedding, so the head gets a copy of it then. Throws ErrorCode::Input where weights
+// that are quantized already would be quantized again.
 std::vector<Conversion> conversions(const Plan& plan, std::vector<AssignedTensor> tensors);
 bool head_is_embedding(const Plan& plan);
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <list>
 #include <optional>
@@ -174,6 +175,27 @@ TEST_F(SafetensorsFile, RefusesToWriteWhatNobodyCouldRead) {
   wrong.shape = {3};
   EXPECT_NE(write({wrong}).find("not those of (3)"), std::string::npos);
   EXPECT_TRUE(folder_entries(folder_.path()).empty());
+}
+
+TEST_F(SafetensorsFile, IsWrittenPieceByPiece) {
+  const std::string path = folder_.path("pieces.safetensors");
+  const std::vector<TensorEntry> entries = {{"a", DType::I32, {2, 2}}, {"b", DType::I8, {3}}};
+  const std::array<int32_t, 4> a = {1, 2, 3, 4};
+  const std::array<int8_t, 3> b = {-1, 0, 1};
+  const std::span<const std::byte> bytes_a = std::as_bytes(std::span(a)), bytes_b = std::as_bytes(std::span(b));
+  OutputFile file(path);
+  SafetensorsWriter writer(file, entries, {{"format", "pt"}});
+  writer.write(1, 0, bytes_b);
+  writer.write(0, 8, bytes_a.subspan(8));
+  EXPECT_THROW(writer.finish(), Error) << "half of a tensor is missing";
+  EXPECT_THROW(writer.write(1, 2, bytes_b), Error) << "beyond the tensor's end";
+  writer.write(0, 0, bytes_a.first(8));
+  writer.finish();
+  file.commit();
+  Weights weights;
+  read_safetensors(path, weights);
+  EXPECT_TRUE(std::equal(bytes_a.begin(), bytes_a.end(), weights.find("a")->bytes.begin(), weights.find("a")->bytes.end()));
+  EXPECT_TRUE(std::equal(bytes_b.begin(), bytes_b.end(), weights.find("b")->bytes.begin(), weights.find("b")->bytes.end()));
 }
 
 TEST_F(SafetensorsFile, AFolderHasOneFileOrTheShardsOfAnIndex) {

@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <functional>
 
 #include "base/error.h"
 
@@ -131,4 +130,5 @@ void read_elements(const Tensor& tensor, size_t first, std::span<float> out) {
     for (size_t i = 0; i < out.size(); ++i) out[i] = element(tensor, first + i);  // throws
   }
 }
+
 }  // namespace philo

@@ -39,6 +39,7 @@ uint16_t f32_to_bf16(float value);
 
 // Element `index` of an F32, F16 or BF16 tensor as float; any alignment.
 float element(const Tensor& tensor, size_t index);
-void read_elements(const Tensor& tensor, size_t first, std::span<float> out);  // as many as `out` holds
+// Elements from `first` on, as many as `out` holds; likewise.
+void read_elements(const Tensor& tensor, size_t first, std::span<float> out);
 
 }  // namespace philo

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -117,6 +118,20 @@ TEST(Tensor, ElementsAreReadAtAnyAlignment) {
   EXPECT_EQ(element({"x", DType::F16, {2}, std::span(buffer).subspan(1, 4)}, 1), -2.0f);
   EXPECT_EQ(element({"x", DType::BF16, {2}, std::span(buffer).subspan(1, 4)}, 0), 0.0078125f);
   EXPECT_THROW(element({"x", DType::I8, {2}, std::span(buffer).subspan(1, 2)}, 0), Error);
+}
+
+TEST(Tensor, ElementsAreReadTogetherAsTheyAreAlone) {
+  std::array<std::byte, 17> buffer{};
+  for (size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<std::byte>(i * 37 + 5);
+  for (const DType dtype : {DType::F32, DType::F16, DType::BF16}) {
+    const auto count = static_cast<int64_t>(16 / dtype_bytes(dtype));
+    const Tensor tensor{"x", dtype, {count}, std::span(buffer).subspan(1)};
+    std::vector<float> all(static_cast<size_t>(count) - 1);
+    read_elements(tensor, 1, all);
+    for (size_t i = 0; i < all.size(); ++i) EXPECT_EQ(std::bit_cast<uint32_t>(all[i]), std::bit_cast<uint32_t>(element(tensor, i + 1)));
+  }
+  std::vector<float> one(1);
+  EXPECT_THROW(read_elements({"x", DType::I8, {2}, std::span(buffer).first(2)}, 0, one), Error);
 }
 
 TEST(Tensor, CountsElements) {

@@ -70,7 +70,7 @@ TEST_F(Commands, HelpAndVersion) {
   const Outcome help = philo({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_EQ(help.error, "");
-  for (const char* command : {"run", "chat", "score", "tokenize", "inspect", "devices", "completion"}) {
+  for (const char* command : {"run", "chat", "convert", "score", "tokenize", "inspect", "devices", "completion"}) {
     EXPECT_TRUE(says(help.out, std::string("\n  ") + command + " "));
     const Outcome own = philo({command, "--help"});
     EXPECT_EQ(own.exit_code, 0);
