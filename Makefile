@@ -70,7 +70,7 @@ package-arm64:
 test-packages: package package-windows package-arm64
 	tests/travel/packages.sh build
 
-# Against the real transformers, tokenizers and jinja2 in .venv/peers (about 6 GB, made on the first call).
+# Against the real transformers, tokenizers, jinja2, NNCF and optimum in .venv/peers (about 8 GB, made on the first call).
 test-peers: build
 	tests/peers/run.sh $(BUILD)
 
@@ -103,6 +103,6 @@ help:
 	@echo "make test-windows       cross-built for Windows, run by wine"
 	@echo "make test-arm64         cross-built for 64-bit ARM, run by qemu-user"
 	@echo "make package            .deb and .tar.gz; package-windows: .zip; package-arm64: .tar.gz; test-packages tries all"
-	@echo "make test-peers         philo against the real transformers, tokenizers and jinja2"
+	@echo "make test-peers         philo against the real transformers, tokenizers, jinja2, NNCF and optimum"
 	@echo "make fuzz [FUZZ_SECONDS=60]"
 	@echo "make tidy, make format, make install [PREFIX=/usr/local], make clean"

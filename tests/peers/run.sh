@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds philo against the real transformers, tokenizers and jinja2: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
+# Holds philo against the real transformers, tokenizers, jinja2, NNCF and optimum: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -38,6 +38,7 @@ fi
 hold tokenizer --program "$tokenize"
 hold template --program "$render"
 hold model "$philo"
+hold nncf "$philo"
 if ((${#failed[@]})); then
   echo "peers: FAILED: ${failed[*]}"
   exit 1
