@@ -51,7 +51,7 @@ TEST(ConvertApi, ProgressStopsIt) {
   callbacks.size = sizeof callbacks;
   uint64_t calls = 0;
   callbacks.user = &calls;
-  callbacks.on_progress = [](void* user, const char*, uint64_t done, uint64_t total) {
+  callbacks.on_progress = [](void* user, const char*, uint64_t done, uint64_t total) -> int {
     ++*static_cast<uint64_t*>(user);
     return done * 2 > total ? PHILO_STOP : PHILO_CONTINUE;
   };

@@ -49,10 +49,10 @@ class DemoTest : public testing::Test {
     std::shared_ptr<const Plan> plan = plan_;
     if (recipe) {
       ThreadPool pool(2);
-      std::map<const Tensor*, MatrixFormat> formats;
-      for (const AssignedTensor& assigned : assign_formats(*plan, *recipe, pool)) formats[assigned.tensor] = assigned.format;
+      std::map<const std::byte*, MatrixFormat> formats;  // by where the tensor lies
+      for (const AssignedTensor& assigned : assign_formats(*plan, *recipe, pool)) formats[assigned.segment->place()] = assigned.format;
       plan = std::make_shared<const Plan>(
-          with_formats(*plan, [&](const Weight&, const Segment& segment) { return formats.at(segment.values); }));
+          with_formats(*plan, [&](const Weight&, const Segment& segment) { return formats.at(segment.place()); }));
     }
     const Json recorded = read_json_file(data_folder + "/demo_heldout.json");
     const std::vector<Token> ids =
