@@ -63,7 +63,7 @@ class Convert : public Command {
 
   int run(Output& output) override {
     for (const CLI::Option* option : later_)
-      if (has(option)) throw usage_error(option->get_name() + " is not in this version, which rounds to the nearest (rtn) and writes --to philo only");
+      if (has(option)) throw usage_error("--" + option->get_lnames().front() + " is not in this version, which rounds to the nearest (rtn) and writes --to philo only");
     const philo::Options options = given("convert");
     const std::string json = philo::convert(text(source_), text(target_), options, output.callbacks(ProgressUnit::Bytes));
     output.end_progress();
