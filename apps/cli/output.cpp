@@ -137,6 +137,11 @@ std::string time_text(double seconds) {
   return std::to_string(whole / 3600) + " h " + std::to_string(whole % 3600 / 60) + " min";
 }
 
+std::string padded(std::string text, size_t width) {
+  text.append(text.size() < width ? width - text.size() : 1, ' ');
+  return text;
+}
+
 std::string bytes_text(double bytes) {
   static constexpr std::array<const char*, 5> units = {"bytes", "kB", "MB", "GB", "TB"};
   size_t unit = 0;

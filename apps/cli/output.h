@@ -65,3 +65,4 @@ bool disk_is_full(int problem);        // one of errno's values
 std::string bytes_text(double bytes);  // "2.1 GB"
 std::string time_text(double seconds);  // "42 s", "3 min 5 s"
 std::string fixed(double value, int digits);
+std::string padded(std::string text, size_t width);  // for tables: a space follows even a text that is too long

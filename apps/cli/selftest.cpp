@@ -13,8 +13,6 @@ std::string number(double value) {
   return buffer;
 }
 
-std::string padded(std::string text, size_t width) { return text + std::string(text.size() < width ? width - text.size() : 1, ' '); }
-
 std::string table(const nlohmann::json& checks) {
   size_t width = 0;
   for (const auto& check : checks) width = std::max(width, check.at("name").get<std::string>().size());
