@@ -31,8 +31,8 @@ std::string limits_text(const Json& machine) {
   for (const auto& [key, kind, unit] :
        {std::tuple{"int8_gop_per_s", "int8", "Gop/s"}, {"fp32_gflop_per_s", "fp32", "GFLOP/s"}})
     for (const auto& entry : machine.at(key).items())
-      text += row(std::string(kind) + ", " + entry.key(), [&, key = key, unit = unit](const Json& column) {
-        return amount(column.at(key).at(entry.key()), 0, unit);
+      text += row(std::string(kind) + ", " + entry.key(), [&, limit = key, measure = unit](const Json& column) {
+        return amount(column.at(limit).at(entry.key()), 0, measure);
       });
   if (machine.at("disturbed").get<bool>() || machine.at("one_thread").at("disturbed").get<bool>())
     text += "  other programs ran meanwhile, so these are lower bounds; --remeasure measures again\n";
