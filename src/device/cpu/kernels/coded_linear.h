@@ -23,7 +23,6 @@ constexpr size_t dots_columns = 32;  // between begin_dots and end_dots
 // Blocks of weights that many tokens share, and of unfinished outputs.
 constexpr size_t coded_block_panels = 4, coded_block_rows = coded_block_panels * panel_rows, coded_block_tokens = 512, coded_block_bytes = 32 << 10;
 constexpr size_t least_group = 32;
-constexpr int most_few_tokens = 8;
 constexpr size_t fewest_many_tokens = 17;
 
 // A task and what follows from its matrix's shape.
@@ -166,7 +165,7 @@ PHILO_INLINE void add_products(CodesAt from, const int8_t* in, size_t in_stride,
 // Activations as int8.
 template <int bits>
 struct Int8Product {
-  static constexpr int code_bits = bits;
+  static constexpr int code_bits = bits, most_few_tokens = 8;
   static constexpr size_t block_depth = 512, element_bytes = 1;
   static constexpr int block_vectors = integer_vectors, tile_tokens = integer_tokens;
   // Vectors that C tokens take at once where weights are used as they come.
@@ -252,7 +251,7 @@ PHILO_INLINE void add_float_line(const CodesAt& from, const Vec (&zero)[W], cons
 // Activations as float32: one chain of fma over the columns of a group, ascending.
 template <int bits>
 struct FloatProduct {
-  static constexpr int code_bits = bits;
+  static constexpr int code_bits = bits, most_few_tokens = 4;
   static constexpr size_t block_depth = 128, element_bytes = sizeof(float);
   static constexpr int block_vectors = registers == 32 ? 4 : 2, tile_tokens = registers == 32 ? 6 : 5;
   template <int C>
@@ -361,7 +360,7 @@ void few_coded_tile(const Work& work, size_t row, size_t token) {
 }
 
 // The rows [row, end) of the task for `tokens` <= C tokens.
-template <typename Product, int C = most_few_tokens>
+template <typename Product, int C = Product::most_few_tokens>
 void few_coded_tokens_of(const Work& work, size_t row, size_t end, size_t token, size_t tokens) {
   if constexpr (C > 1) {
     if (tokens < C) {
@@ -379,7 +378,7 @@ void few_coded_tokens_of(const Work& work, size_t row, size_t end, size_t token,
 template <typename Product>
 void few_coded_tokens(const Work& work) {
   const CodedLinearTask& task = work.task;
-  constexpr size_t most = most_few_tokens;
+  constexpr size_t most = Product::most_few_tokens;
   const size_t tiles = (task.tokens + most - 1) / most, tile = (task.tokens + tiles - 1) / tiles;
   const size_t rows = (task.rows + lanes - 1) / lanes * lanes;
   for (size_t row = 0; row < rows; row += coded_block_rows) {
