@@ -38,6 +38,7 @@ fi
 hold tokenizer --program "$tokenize"
 hold template --program "$render"
 hold model "$philo"
+hold convert "$philo"
 if ((${#failed[@]})); then
   echo "peers: FAILED: ${failed[*]}"
   exit 1
