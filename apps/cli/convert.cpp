@@ -8,11 +8,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr size_t format_width = 26;  // "int4 group 128 asymmetric" and a space
+
 std::string formats_text(const Json& report) {
   std::string text;
   for (const auto& [name, sums] : report.at("formats").items()) {
     const double bytes = sums.at("bytes").get<double>(), weights = sums.at("weights").get<double>();
-    text += "  " + padded(name, 27) + sums.at("tensors").dump() + " tensors, " + fixed(weights / 1e6, 1) + " million weights, " +
+    text += "  " + padded(name, format_width) + sums.at("tensors").dump() + " tensors, " + fixed(weights / 1e6, 1) + " million weights, " +
             bytes_text(bytes) + "\n";
   }
   return text;
@@ -28,12 +30,12 @@ std::string tensors_text(const Json& report, size_t most) {
     const double error_a = a->at("relative_error").get<double>(), error_b = b->at("relative_error").get<double>();
     return error_a != error_b ? error_a > error_b : a->at("name") < b->at("name");
   });
-  std::string text = "  error   noise    bits   format                     tensor\n";
+  std::string text = "  error   noise    bits   " + padded("format", format_width) + "tensor\n";
   for (size_t i = 0; i < std::min(most, tensors.size()); ++i) {
     const Json& tensor = *tensors[i];
     text += "  " + padded(fixed(100 * tensor.at("relative_error").get<double>(), 2) + " %", 8) +
             padded("-" + fixed(tensor.at("signal_to_noise_db").get<double>(), 1) + " dB", 9) +
-            padded(fixed(tensor.at("bits_per_weight").get<double>(), 2), 7) + padded(tensor.at("format").get<std::string>(), 27) +
+            padded(fixed(tensor.at("bits_per_weight").get<double>(), 2), 7) + padded(tensor.at("format").get<std::string>(), format_width) +
             tensor.at("name").get<std::string>() + "\n";
   }
   if (tensors.size() > most) text += "  (" + std::to_string(tensors.size() - most) + " more; --verbose lists them)\n";

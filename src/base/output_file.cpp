@@ -48,6 +48,7 @@ struct OutputFile::State {
   std::string path, temporary;
   std::FILE* stream = nullptr;
   bool nameless = false;
+  std::atomic<bool> synced{false};  // nothing was written since sync()
 
   Error failed(const char* what, int error_number) const {
     const bool full = error_number == ENOSPC
@@ -132,6 +133,7 @@ OutputFile::~OutputFile() {
 }
 
 void OutputFile::write(std::span<const std::byte> bytes) {
+  state_->synced = false;
   if (std::fwrite(bytes.data(), 1, bytes.size(), state_->stream) != bytes.size()) throw state_->failed("write", errno);
 }
 
@@ -144,6 +146,7 @@ void OutputFile::flush() {
 #ifdef _WIN32
 
 void OutputFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  state_->synced = false;
   const auto handle = reinterpret_cast<HANDLE>(_get_osfhandle(_fileno(state_->stream)));
   while (!bytes.empty()) {
     OVERLAPPED place{};
@@ -165,6 +168,7 @@ void OutputFile::write_behind() {}
 #else
 
 void OutputFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  state_->synced = false;
   const int descriptor = ::fileno(state_->stream);
   while (!bytes.empty()) {
     const ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -187,12 +191,14 @@ void OutputFile::write_behind() {
 const std::string& OutputFile::path() const { return state_->path; }
 
 void OutputFile::sync() {
+  if (state_->synced) return;
   flush();
 #ifdef _WIN32
   if (!state_->temporary.empty() && _commit(_fileno(state_->stream)) != 0) throw state_->failed("write", errno);
 #else
   if (::fsync(::fileno(state_->stream)) != 0 && errno != EINVAL && errno != ENOTSUP) throw state_->failed("write", errno);
 #endif
+  state_->synced = true;
 }
 
 void OutputFile::commit() { commit(state_->path); }

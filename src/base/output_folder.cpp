@@ -48,7 +48,6 @@ class FolderLock {
     if (handle_ != INVALID_HANDLE_VALUE) CloseHandle(std::exchange(handle_, INVALID_HANDLE_VALUE));
   }
   void before_rename() { release(); }  // an open folder can't be renamed there
-  void sync() const {}
 
  private:
   HANDLE handle_ = INVALID_HANDLE_VALUE;
@@ -67,7 +66,6 @@ class FolderLock {
     if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
   }
   void before_rename() {}
-  void sync() const { static_cast<void>(::fsync(descriptor_)); }
 
  private:
   int descriptor_ = -1;
@@ -268,7 +266,6 @@ void OutputFolder::commit() {
   if (state.nameless) state.make_temporary();
   for (const auto& [name, file] : state.files) file->commit(to_utf8(state.temporary / to_path(name)));
   state.files.clear();
-  state.lock.sync();
   state.lock.before_rename();
   std::error_code error;
   if (state.replace && fs::exists(fs::symlink_status(state.target, error))) {
@@ -276,6 +273,9 @@ void OutputFolder::commit() {
   } else {
     state.take_name();
   }
+  // After the rename, so that a kill hardly ever meets the hidden folder; the files' bytes are on the disk already, and the old folder goes
+  // only when the new one's names are, too.
+  sync_folder(state.target);
   sync_folder(state.target.parent_path());
   state.remove_temporary();
 }
