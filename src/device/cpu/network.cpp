@@ -303,7 +303,7 @@ void CpuNetwork::float_part(const MatrixPart& part, const Activation& in, size_t
 
 void CpuNetwork::coded_part(const PanelMatrix& matrix, const QuantizedInput& input, const Activation& in, size_t tokens,
                             const Activation& out) const {
-  constexpr size_t block_panels = 4, many_tokens = 16;
+  constexpr size_t block_panels = 4, many_tokens = 17;  // from where the kernels share unpacked weights
   const size_t rows = out.width;
   const bool narrow = activation_format_ == ActivationFormat::Int8;
   const auto kernel = (narrow ? kernels_.coded_linear_i8 : kernels_.coded_linear_f32)[matrix.bits == 4 ? 0 : 1];
@@ -329,7 +329,8 @@ void CpuNetwork::coded_part(const PanelMatrix& matrix, const QuantizedInput& inp
 
 // The input of a matrix as int8 codes by groups of columns; valid until the next call.
 QuantizedInput CpuNetwork::quantized(const Activation& in, size_t tokens, size_t group) const {
-  const size_t stride = (in.width + 63) / 64 * 64, groups = (in.width + group - 1) / group;
+  // As stride_of() has it: rows a power of two apart would meet in the same cache sets.
+  const size_t stride = (in.width + 63) / 64 * 64 + 64, groups = (in.width + group - 1) / group;
   input_codes_.reserve(tokens * stride, "quantized activations");
   input_scales_.reserve(tokens * groups * sizeof(float), "quantized activations");
   input_sums_.reserve(tokens * groups * sizeof(int32_t), "quantized activations");
