@@ -42,6 +42,23 @@ PHILO_INLINE void add_products(const std::byte* weight, size_t row_bytes, const 
   }
 }
 
+// The same; but where lanes are few, each of them has thousands of terms to add, and blocks of them are summed apart to keep rounding small.
+// The blocks are those of many_tokens.
+template <FloatFormat format, int R, int C>
+PHILO_INLINE void add_blocks(const std::byte* weight, size_t row_bytes, const float* in, size_t in_stride, size_t depth, Vec (&sums)[R][C]) {
+  if constexpr (lanes >= 8) {
+    add_products<format, R, C>(weight, row_bytes, in, in_stride, depth, sums);
+  } else {
+    for (size_t k = 0; k < depth; k += linear_block_depth) {
+      const size_t part = depth - k < linear_block_depth ? depth - k : linear_block_depth;
+      Vec block[R][C];
+      PHILO_UNROLL for (int r = 0; r < R; ++r) PHILO_UNROLL for (int c = 0; c < C; ++c) block[r][c] = zero();
+      add_products<format, R, C>(weight + k * bytes_of<format>, row_bytes, in + k, in_stride, part, block);
+      PHILO_UNROLL for (int r = 0; r < R; ++r) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[r][c] = add(sums[r][c], block[r][c]);
+    }
+  }
+}
+
 // Reduces tile_rows rows of partial sums and stores the first `rows` of them.
 template <int C>
 PHILO_INLINE void store_sums(const Vec (&sums)[tile_rows][C], size_t rows, float* out, size_t out_stride) {
@@ -68,13 +85,13 @@ void few_tokens(const LinearTask& task, size_t token) {
   for (; row + tile_rows <= task.rows; row += tile_rows) {
     Vec sums[tile_rows][C];
     PHILO_UNROLL for (int r = 0; r < tile_rows; ++r) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[r][c] = zero();
-    add_products<format, tile_rows, C>(task.weight + row * row_bytes, row_bytes, in, task.in_stride, task.depth, sums);
+    add_blocks<format, tile_rows, C>(task.weight + row * row_bytes, row_bytes, in, task.in_stride, task.depth, sums);
     store_sums<C>(sums, tile_rows, out + row, task.out_stride);
   }
   for (; row < task.rows; ++row) {
     Vec one[1][C];
     PHILO_UNROLL for (int c = 0; c < C; ++c) one[0][c] = zero();
-    add_products<format, 1, C>(task.weight + row * row_bytes, row_bytes, in, task.in_stride, task.depth, one);
+    add_blocks<format, 1, C>(task.weight + row * row_bytes, row_bytes, in, task.in_stride, task.depth, one);
     Vec sums[tile_rows][C];
     PHILO_UNROLL for (int r = 0; r < tile_rows; ++r) PHILO_UNROLL for (int c = 0; c < C; ++c) sums[r][c] = one[0][c];
     store_sums<C>(sums, 1, out + row, task.out_stride);
@@ -100,7 +117,7 @@ PHILO_INLINE void block_tile(const float* block, const float* in, size_t in_stri
   Vec sums[tile_rows][C];
   PHILO_UNROLL for (int r = 0; r < tile_rows; ++r) PHILO_UNROLL for (int c = 0; c < C; ++c)
       sums[r][c] = first ? zero() : load(kept + static_cast<size_t>(r * C + c) * lanes);
-  add_products<FloatFormat::F32, tile_rows, C>(reinterpret_cast<const std::byte*>(block), linear_block_depth * sizeof(float), in,
+  add_blocks<FloatFormat::F32, tile_rows, C>(reinterpret_cast<const std::byte*>(block), linear_block_depth * sizeof(float), in,
                                                in_stride, depth, sums);
   if (last) {
     store_sums<C>(sums, rows, out, out_stride);
