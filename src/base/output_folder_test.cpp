@@ -107,7 +107,7 @@ TEST_P(OutputFolders, GiveAnOldFolderItsNameBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(BothWays, OutputFolders, testing::Bool(),
-                         [](const auto& info) { return info.param ? std::string("WithoutNames") : std::string("WithNames"); });
+                         [](const auto& way) { return way.param ? std::string("WithoutNames") : std::string("WithNames"); });
 
 TEST(OutputFolder, RefusesPlacesThatCannotBe) {
   const TemporaryFolder folder;

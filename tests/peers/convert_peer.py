@@ -2,7 +2,7 @@
 
     python tests/peers/convert_peer.py PHILO [--models NAME ...] [--isa NAME]
 
-The tiny models of tests/data/models, one of each member of the family, are converted by every kind of recipe. For each folder:
+The tiny models of tests/data/models, one of each member of the family, and a wider one are converted by every kind of recipe. For each folder:
 transformers loads it, and every decompressed weight equals (code - zero point) * scale as NumPy computes it from the file's bytes, no
 further from the source than a step of the codes; `philo score --logits` with float activations and KV is within 1e-3 of the largest
 logit of transformers' float32 eager forward pass; and `philo run` gives the same greedy tokens, up to the first step at which the
@@ -26,6 +26,7 @@ from transformers.utils import logging
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "golden"))
 import reference
+import tiny_models
 
 MODELS = os.path.join(ROOT, "tests", "data", "models")
 ALLOWED_ERROR = 1e-3
@@ -33,6 +34,9 @@ DECIDED_GAP = 2 * ALLOWED_ERROR
 NEW_TOKENS = 64
 # transformers' code for Phi-3 reads fused projections only.
 NOT_FOR_TRANSFORMERS = {"form-split"}
+# Wide enough for groups of every size; made here.
+WIDE = dict(hidden_size=128, num_attention_heads=2, num_key_value_heads=1, intermediate_size=256, num_hidden_layers=2, max_position_embeddings=512,
+            original_max_position_embeddings=512, sliding_window=37, storage="float16")
 
 
 def recipes(columns):
@@ -171,8 +175,10 @@ def main():
     command, failed, folders = os.path.abspath(options.philo), 0, 0
     common = ["--activation-format", "fp32", "--kv-format", "fp32", "--json"] + (["--isa", options.isa] if options.isa else [])
     print(f"{'model':13} {'bits':>5} {'worst error':>11}  greedy steps equal / decided / asked  recipe")
-    for name in options.models:
-        source = os.path.join(MODELS, name)
+    wide = tempfile.TemporaryDirectory(prefix="philo-peer-")
+    tiny_models.write_checkpoint(wide.name, WIDE, 5)
+    for name in [*options.models, "wide"]:
+        source = wide.name if name == "wide" else os.path.join(MODELS, name)
         random = np.random.default_rng(len(name))
         prompts = [random.integers(0, 300, length).tolist() for length in (2, 29)]
         columns = {tensor.shape[1] for key, tensor in read_all(source).items() if tensor.dim() == 2 and "_proj" in key}
@@ -193,7 +199,8 @@ def main():
             print(f"{name:13} {bits:5.2f} {worst:11.1e}  {equal} / {due} / {len(prompts) * NEW_TOKENS}  {recipe}{'  FAILED' if faults else ''}", flush=True)
             for fault in faults:
                 print(f"    {fault}", flush=True)
-    print(f"{folders} folders of {len(options.models)} models, {failed} failed")
+    wide.cleanup()
+    print(f"{folders} folders of {len(options.models) + 1} models, {failed} failed")
     sys.exit(1 if failed or not folders else 0)
 
 
