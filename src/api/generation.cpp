@@ -1,19 +1,13 @@
 #include "api/generation.h"
 
-#include <random>
-
 #include "api/model.h"
+#include "base/random_seed.h"
 #include "base/utf8.h"
 #include "machine/limits.h"
 
 namespace philo {
 
 namespace {
-
-uint64_t drawn_seed() {
-  std::random_device device;
-  return (static_cast<uint64_t>(device()) << 32 | device()) >> 12;  // 52 bits: exact in every JSON reader
-}
 
 SamplingOptions read_sampling(const Options& options, const GenerationDefaults& defaults) {
   SamplingOptions sampling;
@@ -26,7 +20,7 @@ SamplingOptions read_sampling(const Options& options, const GenerationDefaults& 
       options.number("repetition-penalty").value_or(defaults.repetition_penalty.value_or(sampling.repetition_penalty));
   if (!sampling.do_sample) return sampling;
   const auto seed = options.integer("seed");
-  sampling.seed = seed ? static_cast<uint64_t>(*seed) : drawn_seed();
+  sampling.seed = seed ? static_cast<uint64_t>(*seed) : random_seed();
   return sampling;
 }
 
