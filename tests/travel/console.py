@@ -1,4 +1,5 @@
 # philo.exe chat at a console under wine: typed letters of every alphabet, an answer, Ctrl-C, the end. console.py WINE PROGRAM MODEL
+import fcntl
 import json
 import os
 import pathlib
@@ -9,13 +10,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 
 class Console:
     def __init__(self, arguments):
         self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(arguments, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=dict(os.environ, TERM="xterm"))
+        # The terminal controls the program, as a person's does: it makes a signal of Ctrl-C.
+        take = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        self.process = subprocess.Popen(
+            arguments, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, preexec_fn=take, env=dict(os.environ, TERM="xterm"))
         os.close(slave)
         self.shown = b""
 
@@ -37,6 +42,14 @@ class Console:
                         sys.exit(f"FAILED: ended without {wanted!r}:\n{self.text()}")
         self.shown = b""
 
+    # Wine's console gives up the terminal's own line editing a moment after the program has written its prompt.
+    def wait_for_keys(self, seconds=60):
+        end = time.monotonic() + seconds
+        while termios.tcgetattr(self.master)[3] & termios.ICANON:
+            if time.monotonic() > end:
+                sys.exit("FAILED: the console never took single keys")
+            time.sleep(0.05)
+
     def type(self, text):
         os.write(self.master, text.encode())
 
@@ -54,6 +67,7 @@ def long_model(model, folder):
 def chat(wine, program, model):
     console = Console([wine, program, "chat", model, "--ignore-eos", "--max-new-tokens", "150000", "--show-prompt"])
     console.wait_for(">$")
+    console.wait_for_keys()
     console.type("Grüße 東京\r")
     console.wait_for("Grüße東京.*Grüße東京")
     console.type("\x03")

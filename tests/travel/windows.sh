@@ -114,5 +114,7 @@ for example in answer_c answer_cpp; do
   ends "$example" 0 $?
 done
 
-echo "left out: Ctrl-C in a console under wine (tests/travel/console.py), which does not show that the answer was stopped"
+# A console: typed letters, an answer, Ctrl-C, the next prompt.
+python3 "$here/console.py" "$wine" "$folder/bin/philo.exe" "$tiny" >out 2>&1
+ends "chat in a console: $(tail -c 600 out)" 0 $?
 finish "philo.exe under wine"
