@@ -41,11 +41,14 @@ test-windows:
 	ctest --preset windows --parallel $(JOBS)
 	tests/travel/windows.sh build/windows
 
+# Emulation is slow: left out are the scalar kernels, which x86-64 tries, the demo's perplexity, and what takes minutes.
+ARM64_TESTS := -*scalar*:DemoTest.*:CodedLinear.*:Parity/LinearGrid.*:*HasTheReferencesBitsForFp32*:*RewindsToEveryPosition*:*ConversationTest.*
+ARM64_TESTS := $(ARM64_TESTS):CpuNetwork.YieldsTheSameBits*:CpuNetwork.AppliesTheWindow:CpuNetwork.AgreesWithDoublePrecision
 test-arm64:
 	@tools/setup.sh cross
 	cmake --preset arm64 -DPHILO_TESTS=ON -DPHILO_STATIC_RUNTIME=ON
 	cmake --build build/arm64 --parallel $(JOBS)
-	ctest --preset arm64 --parallel $(JOBS) -E '^(golden|parity|device_cpu)$$'
+	GTEST_FILTER='$(ARM64_TESTS)' ctest --preset arm64 --parallel $(JOBS)
 	tests/travel/arm64.sh build/arm64
 
 # The packages lie in build/*/packages.
