@@ -43,6 +43,8 @@ std::string statistics_text(const nlohmann::ordered_json& report) {
           count("new_tokens") + " new tokens";
   if (timings.at("new_tokens").get<uint64_t>() > 1) text += ", " + number("decode_tokens_per_s", 1) + "/s";
   text += share("share_of_bandwidth", "the memory's read bandwidth");
+  if (timings.at("guessed_tokens").get<uint64_t>() > 0)
+    text += "; " + count("agreed_tokens") + " of " + count("guessed_tokens") + " guesses right";
   if (report.contains("seed")) text += "; seed " + report.at("seed").dump();
   return text;
 }

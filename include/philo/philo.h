@@ -188,7 +188,8 @@ PHILO_API philo_status philo_conversation_prompt(philo_conversation* conversatio
  * "prompt_ids", "finish_reason", "stop", "device", "weight_format", "timings", "notes"}, "seed" where it sampled and
  * "logprobs" where they were asked for. The timings' shares of what this machine can do ("share_of_bandwidth" of
  * decoding; "share_of_int8_peak" or "share_of_fp32_peak" of the prefill, by what the weights are multiplied with) are
- * null until philo_machine was called for the model's number of threads. An answer that was stopped is a result too, with the finish_reason "stopped";
+ * null until philo_machine was called for the model's number of threads. "decode_passes" over the weights made the new tokens
+ * after the first; fewer than these where "agreed_tokens" of the "guessed_tokens" were right. An answer that was stopped is a result too, with the finish_reason "stopped";
  * when it was stopped before its first token, no message is added. */
 PHILO_API philo_status philo_conversation_answer(philo_conversation* conversation, const philo_option* options,
                                                  size_t option_count, const philo_callbacks* callbacks, char** json,

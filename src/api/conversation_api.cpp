@@ -79,6 +79,7 @@ OrderedJson answer(philo_conversation& conversation, AnswerRequest& request, con
                    const Callbacks& callbacks, Clock::time_point start, Answer& result) {
   const double before_ms = milliseconds_since(start);
   for (const std::string& note : request.notes) callbacks.note(note);
+  conversation.conversation.set_drafter(request.speculates ? conversation.drafter : nullptr);
   result = conversation.conversation.generate(request.generation, callbacks.on_text(), callbacks.progress());
   if (result.timings.new_tokens > 0) result.timings.ttft_ms += before_ms;
   conversation.timings = result.timings;

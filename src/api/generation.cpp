@@ -46,7 +46,8 @@ double bytes_per_s(const LoadedModel& model, const Traits& traits, const Timings
   if (config.window) seen_tokens = std::min(seen_tokens, static_cast<double>(*config.window));
   const double bytes = static_cast<double>(traits.weight_bytes) +
                        seen_tokens * static_cast<double>(kv_bytes_per_token(config, model.device_options.kv_format));
-  return timings.new_tokens < 2 ? 0 : bytes * timings.decode_tokens_per_s;
+  const double passes_per_token = static_cast<double>(timings.decode_passes) / static_cast<double>(timings.new_tokens - 1);
+  return timings.new_tokens < 2 ? 0 : bytes * timings.decode_tokens_per_s * passes_per_token;
 }
 
 // Multiplications and additions of the Linear steps that the prefill does each second. What follows the last attention
@@ -101,7 +102,10 @@ OrderedJson timings_report(const LoadedModel& model, const Timings& timings) {
           {"share_of_fp32_peak", share_of(operations, fp32)},
           {"prefill_ms", timings.prefill_ms},
           {"prefilled_tokens", timings.prefilled_tokens},
-          {"recomputed_tokens", timings.recomputed_tokens}};
+          {"recomputed_tokens", timings.recomputed_tokens},
+          {"decode_passes", timings.decode_passes},
+          {"guessed_tokens", timings.guessed_tokens},
+          {"agreed_tokens", timings.agreed_tokens}};
 }
 
 AnswerRequest read_request(const Options& options, const Checkpoint& checkpoint) {
@@ -117,8 +121,7 @@ AnswerRequest read_request(const Options& options, const Checkpoint& checkpoint)
     for (const StopToken& stop : checkpoint.stop_tokens) generation.stop_tokens.push_back(stop.id);
   if (!generation.sampling.do_sample)
     if (std::string note = unused_by_greedy(options); !note.empty()) request.notes.push_back(std::move(note));
-  if (options.flag("no-speculation"))
-    request.notes.emplace_back("--no-speculation: no effect, because this version does not speculate");
+  request.speculates = !options.flag("no-speculation");
   return request;
 }
 

@@ -8,6 +8,7 @@ namespace philo {
 
 struct AnswerRequest {
   GenerationOptions generation;
+  bool speculates = true;
   std::vector<std::string> notes;
 };
 

@@ -16,6 +16,7 @@
 #include "device/device.h"
 #include "generate/chat.h"
 #include "generate/conversation.h"
+#include "generate/prompt_lookup.h"
 #include "philo/philo.h"
 
 struct philo_error {
@@ -53,6 +54,7 @@ struct philo_conversation {
   philo::Conversation conversation;
   std::optional<philo::Chat> chat;                         // none where the model has no chat template
   std::optional<philo::Timings> timings = std::nullopt;  // of the last answer
+  std::shared_ptr<philo::Drafter> drafter = std::make_shared<philo::PromptLookup>();
 };
 
 namespace philo {

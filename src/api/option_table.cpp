@@ -252,7 +252,8 @@ constexpr std::array table = {
                .groups = generate,
                .type = OptionType::Flag,
                .value = "",
-               .help = "decode one token at a time"},
+               .help = "decode one token at a time; without it, passages that repeat are guessed from the text so far and checked "
+                       "together, which changes nothing but time"},
     OptionSpec{.name = "stride",
                .groups = score,
                .type = OptionType::Integer,

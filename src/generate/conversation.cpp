@@ -96,8 +96,11 @@ class Conversation::Generation {
     answer_.timings.prefill_ms = milliseconds_between(start_, Clock::now());
   }
   void recomputed(size_t tokens) { answer_.timings.recomputed_tokens += tokens; }
-  void guessed(size_t tokens) { answer_.timings.guessed_tokens += tokens; }
-  void agreed() { ++answer_.timings.agreed_tokens; }
+  void passed(size_t guessed, size_t agreed) {
+    ++answer_.timings.decode_passes;
+    answer_.timings.guessed_tokens += guessed;
+    answer_.timings.agreed_tokens += agreed;
+  }
   void note(std::string text) { answer_.notes.push_back(std::move(text)); }
 
   size_t tokens_left() const { return options_.max_new_tokens - answer_.ids.size(); }
@@ -302,28 +305,41 @@ std::vector<Token> Conversation::guess(const Generation& generation) const {
   return guesses;
 }
 
+// Takes the model's own choices as far as they follow the guesses, and one more.
+bool Conversation::check_guesses(Generation& generation, std::span<const Token> guesses, size_t& agreed) {
+  bool ended = false;
+  for (agreed = 0; !ended; ++agreed) {
+    ended = take_row(generation, agreed);
+    if (agreed == guesses.size() || tokens_.back() != guesses[agreed]) break;
+  }
+  forget(tokens_.size() - 1);
+  return ended;
+}
+
 // One pass: guess, forward, keep the agreeing prefix, rewind. Plain decoding is the case of no guesses.
 bool Conversation::advance(Generation& generation, const Progress& progress) {
   const std::vector<Token> guesses = guess(generation);
+  const auto start = Clock::now();
+  size_t fed_tokens = 1 + guesses.size();
   if (guesses.empty()) {
     const Fed fed = feed(progress);
     if (fed.tokens > 1) generation.recomputed(fed.tokens - 1);
     if (fed.factors_switched) generation.note(switch_note());
-    if (fed.complete) return take_row(generation, 0);
-    generation.end_here(FinishReason::Stopped);
-    return true;
+    if (!fed.complete) {
+      generation.end_here(FinishReason::Stopped);
+      return true;
+    }
+    fed_tokens = fed.tokens;
+  } else {
+    std::vector<Token> pending = {tokens_.back()};
+    pending.insert(pending.end(), guesses.begin(), guesses.end());
+    forward(pending, Rows::All, tokens_.size() + guesses.size());
   }
-  generation.guessed(guesses.size());
-  std::vector<Token> pending = {tokens_.back()};
-  pending.insert(pending.end(), guesses.begin(), guesses.end());
-  forward(pending, Rows::All, tokens_.size() + guesses.size());
-  bool ended = false;
-  for (size_t row = 0; row < pending.size() && !ended; ++row) {
-    ended = take_row(generation, row);
-    if (row == guesses.size() || tokens_.back() != guesses[row]) break;
-    generation.agreed();
-  }
-  forget(tokens_.size() - 1);
+  const double milliseconds = milliseconds_between(start, Clock::now());
+  size_t agreed = 0;
+  const bool ended = guesses.empty() ? take_row(generation, 0) : check_guesses(generation, guesses, agreed);
+  generation.passed(guesses.size(), agreed);
+  if (drafter_ && fed_tokens == 1 + guesses.size()) drafter_->learn(guesses.size(), agreed, milliseconds);
   return ended;
 }
 

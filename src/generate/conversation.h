@@ -43,6 +43,7 @@ struct Timings {
   size_t new_tokens = 0;
   size_t recomputed_tokens =
       0;  // computed again after the first new token: the LongRoPE factors changed, or the session kept less
+  size_t decode_passes = 0;   // over the weights, after the first new token
   size_t guessed_tokens = 0;  // by the drafter
   size_t agreed_tokens = 0;   // of them, those that the model chose too
   double prefill_tokens_per_s = 0;
@@ -116,6 +117,7 @@ class Conversation {
   void continue_tokens(Generation& generation, const Progress& progress);
   bool advance(Generation& generation, const Progress& progress);
   bool take_row(Generation& generation, size_t row);
+  bool check_guesses(Generation& generation, std::span<const Token> guesses, size_t& agreed);
   std::vector<Token> guess(const Generation& generation) const;
   std::string switch_note() const;
 

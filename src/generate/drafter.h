@@ -15,6 +15,9 @@ class Drafter {
   // Tokens that may follow `history`, in order, at most `at_most`; none where it has no idea. What goes beyond is cut
   // off.
   virtual std::vector<Token> guess(std::span<const Token> history, size_t at_most) = 0;
+  // What came of the last guess: how many tokens of it one pass checked (maybe 0), with how many the model agreed, and
+  // how long that pass took.
+  virtual void learn(size_t /*guessed*/, size_t /*agreed*/, double /*milliseconds*/) {}
 };
 
 }  // namespace philo

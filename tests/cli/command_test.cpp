@@ -245,17 +245,31 @@ TEST_F(Commands, RunSamplesReproducibly) {
 TEST_F(Commands, RunNotesWhatHasNoEffect) {
   const Outcome outcome =
       philo({"run",           tiny,  "--ids",           "5",    "--max-new-tokens",    "2",    "--json",
-             "--temperature", "0.3", "--group-size",    "-1",   "--activation-format", "fp32", "--no-speculation",
+             "--temperature", "0.3", "--group-size",    "-1",   "--activation-format", "fp32",
              "--system",      "x",   "--weight-format", "fp32", "--kv-format",         "fp16"});
   const Json report = json_of(outcome);
   EXPECT_EQ(report.at("weight_format"), "fp32");
   const std::string notes = report.at("notes").dump();
   EXPECT_TRUE(says(notes, "temperature is unused without --do-sample"));
   EXPECT_TRUE(says(notes, "--group-size: no effect with --weight-format fp32"));
-  EXPECT_TRUE(says(notes, "--no-speculation: no effect"));
   EXPECT_TRUE(says(notes, "--system has no effect"));
   EXPECT_TRUE(says(notes, "--kv-format fp16: no effect"));
   EXPECT_TRUE(says(outcome.error, "note: temperature is unused"));
+}
+
+// The demo model says the same sentence again when it is asked to; that is guessed, and nothing else changes.
+TEST_F(Commands, RunSpeculates) {
+  const auto answered = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"run", "-p", "Can you introduce yourself?", "--max-new-tokens", "160", "--ignore-eos", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return json_of(philo(arguments));
+  };
+  const Json speculating = answered({}), plain = answered({"--no-speculation"});
+  EXPECT_EQ(speculating.at("ids"), plain.at("ids"));
+  EXPECT_EQ(plain.at("timings").at("guessed_tokens"), 0);
+  EXPECT_EQ(plain.at("timings").at("decode_passes"), 159);
+  EXPECT_GE(speculating.at("timings").at("guessed_tokens"), speculating.at("timings").at("agreed_tokens"));
+  EXPECT_EQ(speculating.at("timings").at("decode_passes").get<int>() + speculating.at("timings").at("agreed_tokens").get<int>(), 159);
 }
 
 TEST_F(Commands, RunReportsLogprobsAndStops) {

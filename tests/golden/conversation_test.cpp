@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "generate/prompt_lookup.h"
 #include "golden/golden.h"
 
 namespace philo::golden {
@@ -75,6 +76,48 @@ TEST_P(ConversationTest, RewindsWithinAnAnswer) {
     made.insert(made.end(), answer.ids.begin(), answer.ids.end());
     ASSERT_TRUE(continues(*golden_, expected, made, least_decided_steps)) << "after a rewind to new token " << kept;
   }
+}
+
+// Guesses from the answer itself, every sixth of them wrong: many passes of several tokens, many rewinds.
+class Rehearsed final : public Drafter {
+ public:
+  Rehearsed(size_t prompt_tokens, std::vector<Token> answer) : prompt_tokens_(prompt_tokens), answer_(std::move(answer)) {}
+  std::vector<Token> guess(std::span<const Token> history, size_t at_most) override {
+    const size_t from = history.size() - prompt_tokens_;
+    std::vector<Token> guesses;
+    for (size_t i = from; i < answer_.size() && guesses.size() < std::min(at_most, from % 13 + 1); ++i)
+      guesses.push_back(++made_ % 6 == 0 ? 3 : answer_[i]);
+    return guesses;
+  }
+
+ private:
+  size_t prompt_tokens_, made_ = 0;
+  std::vector<Token> answer_;
+};
+
+// Also with int8 keys and values, sampled, and across the limit.
+TEST_P(ConversationTest, SpeculationChangesNothing) {
+  const Continuation& expected = golden_->continuations.front();
+  const std::vector<Token>& prompt = golden_->prompts[expected.prompt].ids;
+  for (const KvFormat kv_format : {KvFormat::Fp32, KvFormat::Int8})
+    for (const bool samples : {false, true}) {
+      const std::shared_ptr<const Network> network = compile(kv_format);
+      GenerationOptions options = greedy(expected.ids.size());
+      options.sampling.do_sample = samples;
+      options.sampling.seed = 5;
+      const auto answer_with = [&](std::shared_ptr<Drafter> drafter) {
+        Conversation conversation(network, golden_->plan, golden_->checkpoint.tokenizer, network->traits().context);
+        conversation.set_drafter(std::move(drafter));
+        conversation.assign(prompt);
+        return conversation.generate(options);
+      };
+      const Answer plain = answer_with(nullptr);
+      const Answer guessed = answer_with(std::make_shared<Rehearsed>(prompt.size(), plain.ids));
+      EXPECT_EQ(guessed.ids, plain.ids);
+      EXPECT_GT(guessed.timings.agreed_tokens, plain.ids.size() / 4);
+      EXPECT_LT(guessed.timings.decode_passes, plain.timings.decode_passes);
+      EXPECT_EQ(answer_with(std::make_shared<PromptLookup>()).ids, plain.ids);
+    }
 }
 
 TEST_P(ConversationTest, StopsAtTheContext) {
