@@ -22,13 +22,27 @@ enum class CacheFormat { F32, F16, I8 };
 constexpr CacheFormat cache_formats[] = {CacheFormat::F32, CacheFormat::F16, CacheFormat::I8};
 const char* name_of(CacheFormat format) { return format == CacheFormat::F32 ? "fp32" : format == CacheFormat::F16 ? "fp16" : "int8"; }
 
+// Each block's keys as a cache holds them: (head_size, key_block_tokens).
+template <typename T>
+std::vector<T> by_dimension(const std::vector<T>& keys, size_t head_size) {
+  std::vector<T> turned(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const size_t key = i / head_size, block = key / key_block_tokens * key_block_tokens;
+    turned[block * head_size + i % head_size * key_block_tokens + key % key_block_tokens] = keys[i];
+  }
+  return turned;
+}
+
 // Keys or values as a cache holds them.
 class Cached {
  public:
-  Cached(const std::vector<float>& values, size_t head_size, CacheFormat format)
-      : format_(format), head_size_(head_size), floats_(values, format == CacheFormat::F32 ? FloatFormat::F32 : FloatFormat::F16) {
+  Cached(const std::vector<float>& values, size_t head_size, CacheFormat format, bool are_keys)
+      : format_(format),
+        head_size_(head_size),
+        floats_(values, format == CacheFormat::F32 ? FloatFormat::F32 : FloatFormat::F16),
+        stored_floats_(are_keys ? by_dimension(values, head_size) : values, format == CacheFormat::F32 ? FloatFormat::F32 : FloatFormat::F16) {
     if (format != CacheFormat::I8) return;
-    codes_.resize(values.size() + 8);  // a row's last codes are followed by zeros
+    codes_.resize(values.size());
     for (size_t key = 0; key < values.size() / head_size; ++key) {
       int32_t sum;
       std::vector<int8_t> row(head_size + 8);
@@ -36,11 +50,12 @@ class Cached {
       reference().quantize_input(values.data() + key * head_size, head_size, head_size, row.data(), &scales_.back(), &sum);
       std::copy_n(row.begin(), head_size, codes_.begin() + static_cast<std::ptrdiff_t>(key * head_size));
     }
+    stored_codes_ = are_keys ? by_dimension(codes_, head_size) : codes_;
   }
   const std::byte* block(size_t index) const {
     const size_t first = index * key_block_tokens * head_size_;
-    if (format_ == CacheFormat::I8) return reinterpret_cast<const std::byte*>(codes_.data() + first);
-    return floats_.data() + first * (format_ == CacheFormat::F32 ? 4 : 2);
+    if (format_ == CacheFormat::I8) return reinterpret_cast<const std::byte*>(stored_codes_.data() + first);
+    return stored_floats_.data() + first * (format_ == CacheFormat::F32 ? 4 : 2);
   }
   const float* scales(size_t index) const { return scales_.empty() ? nullptr : scales_.data() + index * key_block_tokens; }
   std::vector<float> numbers(size_t count) const {
@@ -57,8 +72,8 @@ class Cached {
  private:
   CacheFormat format_;
   size_t head_size_;
-  Stored floats_;
-  std::vector<int8_t> codes_;
+  Stored floats_, stored_floats_;
+  std::vector<int8_t> codes_, stored_codes_;
   std::vector<float> scales_;
 };
 
@@ -68,8 +83,8 @@ class Problem {
       : setting_(setting),
         format_(format),
         queries_(random_floats(setting.rows * setting.head_size, 1, 2.0f)),
-        keys_(random_floats(keys_in_all * setting.head_size, 2), setting.head_size, format),
-        values_(random_floats(keys_in_all * setting.head_size, 3), setting.head_size, format) {}
+        keys_(random_floats(keys_in_all * setting.head_size, 2), setting.head_size, format, true),
+        values_(random_floats(keys_in_all * setting.head_size, 3), setting.head_size, format, false) {}
 
   size_t position(size_t row) const { return last_position - (setting_.rows - 1 - row) * setting_.step; }
   size_t first_visible(size_t row) const { return position(row) + 1 > setting_.window ? position(row) + 1 - setting_.window : 0; }

@@ -66,7 +66,7 @@ void Attention::rotate_and_append(size_t layer, std::span<const AttendTurn> turn
   const size_t kv_offset = heads_ * head_size_, half = rotary_size_ / 2;
   for (const AttendTurn& turn : turns) {
     pool_.run(turn.tokens * kv_heads_, [&](size_t index, size_t thread) {
-      const size_t token = index / kv_heads_, head = index % kv_heads_, row = turn.first_token + token;
+      const size_t head = index / turn.tokens, token = index % turn.tokens, row = turn.first_token + token;
       const float* const cosine = turn.cosine + token * half;
       const float* const sine = turn.sine + token * half;
       const float* const from = in + row * in_stride;
@@ -79,26 +79,44 @@ void Attention::rotate_and_append(size_t layer, std::span<const AttendTurn> turn
       const float* const value_in = key_in + kv_heads_ * head_size_;
       float* const turned = scratch_.floats() + thread * thread_floats(head_size_);
       kernels_.rope(key_in, cosine, sine, rotary_size_, head_size_, turned);
-      append(*turn.cache, turned, turned + round_up(head_size_, 16), turn.cache->keys(layer, head, block), place);
-      append(*turn.cache, value_in, turned + round_up(head_size_, 16), turn.cache->values(layer, head, block), place);
+      append(*turn.cache, turned, turned + round_up(head_size_, 16), turn.cache->keys(layer, head, block), place, true);
+      append(*turn.cache, value_in, turned + round_up(head_size_, 16), turn.cache->values(layer, head, block), place, false);
     });
   }
 }
 
+namespace {
+
+template <size_t bytes>
+void place_key(const std::byte* from, size_t head_size, std::byte* block, size_t place) {
+  std::byte* to = block + place * bytes;
+  for (size_t i = 0; i < head_size; ++i, to += key_block_tokens * bytes) std::memcpy(to, from + i * bytes, bytes);
+}
+
+}  // namespace
+
 // One token's key or value of a head into its place in a block.
-void Attention::append(const KvCache& cache, const float* in, float* scratch, std::byte* block, size_t place) const {
-  std::byte* const to = block + place * head_size_ * cache.shape().element_bytes();
+void Attention::append(const KvCache& cache, const float* in, float* scratch, std::byte* block, size_t place, bool is_key) const {
+  auto* const made = reinterpret_cast<std::byte*>(scratch);
+  const std::byte* from = reinterpret_cast<const std::byte*>(in);
   switch (cache.shape().format) {
-    case KvFormat::Fp32: std::memcpy(to, in, head_size_ * sizeof(float)); break;
-    case KvFormat::Fp16: kernels_.store_f16(in, head_size_, to); break;
+    case KvFormat::Fp32: break;
+    case KvFormat::Fp16:
+      kernels_.store_f16(in, head_size_, made);
+      from = made;
+      break;
     case KvFormat::Int8: {
-      auto* const codes = reinterpret_cast<int8_t*>(scratch);  // the kernel writes up to a multiple of 8 codes
-      int32_t sum;
-      kernels_.quantize_input(in, head_size_, head_size_, codes, cache.scales(block) + place, &sum);
-      std::memcpy(to, codes, head_size_);
+      int32_t sum;  // the kernel writes up to a multiple of 8 codes
+      kernels_.quantize_input(in, head_size_, head_size_, reinterpret_cast<int8_t*>(made), cache.scales(block) + place, &sum);
+      from = made;
       break;
     }
   }
+  const size_t bytes = cache.shape().element_bytes();
+  if (!is_key) std::memcpy(block + place * head_size_ * bytes, from, head_size_ * bytes);
+  else if (bytes == 1) place_key<1>(from, head_size_, block, place);
+  else if (bytes == 2) place_key<2>(from, head_size_, block, place);
+  else place_key<4>(from, head_size_, block, place);
 }
 
 size_t Attention::segments_begin(const Work& work) const {
@@ -147,7 +165,8 @@ void Attention::attend_segment(const Work& work, size_t layer, size_t segment, c
             .maximum = state.maximum,
             .sum = state.sum,
             .out = state.out,
-            .scratch = scratch});
+            .scratch = scratch,
+            .next_keys = block + 1 < end ? cache.keys(layer, work.kv_head, block + 1) : nullptr});
   }
 }
 

@@ -17,7 +17,8 @@ struct KvShape {
   std::optional<size_t> window;  // tokens that a query sees, itself included
 
   size_t element_bytes() const { return format == KvFormat::Fp32 ? 4 : format == KvFormat::Fp16 ? 2 : 1; }
-  // One head's keys in a block: (key_block_tokens, head_size) elements and, where they are codes, (key_block_tokens) float32 scales.
+  // One head's keys in a block, (head_size, key_block_tokens) elements, or values, (key_block_tokens, head_size); where they are codes,
+  // (key_block_tokens) float32 scales follow.
   size_t element_block_bytes() const { return (key_block_tokens * head_size * element_bytes() + 63) / 64 * 64; }
   size_t head_bytes() const { return element_block_bytes() + (format == KvFormat::Int8 ? key_block_tokens * sizeof(float) : 0); }
   size_t block_bytes() const { return layers * 2 * kv_heads * head_bytes(); }
@@ -46,7 +47,7 @@ class KvCache final : public Session {
   size_t first_visible(size_t position) const {
     return shape_.window && position + 1 > *shape_.window ? position + 1 - *shape_.window : 0;
   }
-  // The (key_block_tokens, head_size) keys or values of a head; `block` is the absolute number of a prepared block.
+  // The (head_size, key_block_tokens) keys or (key_block_tokens, head_size) values of a head; `block` is the absolute number of a prepared block.
   std::byte* keys(size_t layer, size_t head, size_t block) { return part(2 * layer, head, block); }
   std::byte* values(size_t layer, size_t head, size_t block) { return part(2 * layer + 1, head, block); }
 

@@ -1,4 +1,4 @@
-// One block of keys folded into the online softmax of some query rows. Each score is one dot product in a fixed order, and a row's
+// One block of keys folded into the online softmax of some query rows. Each score is a sum over the dimensions in a fixed order, and a row's
 // shares are added up at the keys' places in the block, hidden keys counting 0: so neither the rows beside it nor later keys matter.
 // Included inside a unit of one instruction set.
 
@@ -30,32 +30,43 @@ PHILO_INLINE void scale_keys(float* values, const float* scales, size_t first, s
   for (size_t key = first / lanes * lanes; key < last; key += lanes) store(values + key, multiply(load(values + key), load(scales + key)));
 }
 
-// Scores of four keys for R queries. Keys beyond the last are the last again.
+// So many vectors of keys are scored for R queries at once, and so many of values added to R outputs.
+template <int R>
+constexpr size_t score_vectors = R > 1 ? registers / 8 : key_block_tokens / lanes < 8 ? key_block_tokens / lanes : 8;
+template <int R>
+constexpr size_t value_vectors = registers == 32 ? (R > 1 ? 6 : 8) : (R > 1 ? 2 : 8);
+
+using Shares = float (*)[key_block_tokens];  // a row's scores, then its shares, for each key of the block
+
+// Scores of the keys [first, last) for R queries: chains of fma over 32 dimensions each, whose results are added up in order. Others of the
+// same vectors are made too. Of values that one query will want, and nobody else, the lines are fetched meanwhile.
 template <KeyFormat format, int R>
-PHILO_INLINE void score_keys(const AttendTask& task, size_t row, size_t key, size_t last, float (&scores)[R][key_block_tokens + 4]) {
-  const size_t size = task.head_size, whole = size / lanes * lanes;
-  const std::byte* keys[4];
-  PHILO_UNROLL for (size_t j = 0; j < 4; ++j)
-      keys[j] = task.keys + (key + j < last ? key + j : last - 1) * size * key_bytes<format>;
-  Vec sums[R][4];
-  PHILO_UNROLL for (int r = 0; r < R; ++r) PHILO_UNROLL for (int j = 0; j < 4; ++j) sums[r][j] = zero();
-  for (size_t i = 0; i < whole; i += lanes) {
-    Vec k[4];
-    PHILO_UNROLL for (int j = 0; j < 4; ++j) k[j] = widen_key<format>(keys[j] + i * key_bytes<format>);
-    PHILO_UNROLL for (int r = 0; r < R; ++r) {
-      const Vec q = load(task.queries[row + static_cast<size_t>(r)] + i);
-      PHILO_UNROLL for (int j = 0; j < 4; ++j) sums[r][j] = fma(q, k[j], sums[r][j]);
+PHILO_INLINE void score_keys(const AttendTask& task, size_t row, size_t first, size_t last, Shares scores) {
+  constexpr size_t vectors = score_vectors<R>, step = vectors * lanes, row_bytes = key_block_tokens * key_bytes<format>;
+  constexpr size_t chain = 32;
+  for (size_t key = first / step * step; key < last; key += step)
+    for (size_t begin = 0; begin < task.head_size; begin += chain) {
+      const size_t end = task.head_size - begin < chain ? task.head_size : begin + chain;
+      const std::byte* keys = task.keys + begin * row_bytes + key * key_bytes<format>;
+      Vec sums[R][vectors];
+      PHILO_UNROLL for (int r = 0; r < R; ++r) PHILO_UNROLL for (size_t v = 0; v < vectors; ++v) sums[r][v] = zero();
+      for (size_t i = begin; i < end; ++i, keys += row_bytes) {
+        if constexpr (R == 1)
+          for (size_t byte = 0; byte < step * key_bytes<format>; byte += 64)
+            __builtin_prefetch(task.values + i * row_bytes + key * key_bytes<format> + byte);
+        Vec k[vectors];
+        PHILO_UNROLL for (size_t v = 0; v < vectors; ++v) k[v] = widen_key<format>(keys + v * lanes * key_bytes<format>);
+        PHILO_UNROLL for (int r = 0; r < R; ++r) {
+          const Vec q = splat(task.queries[row + static_cast<size_t>(r)][i]);
+          PHILO_UNROLL for (size_t v = 0; v < vectors; ++v) sums[r][v] = fma(q, k[v], sums[r][v]);
+        }
+      }
+      PHILO_UNROLL for (int r = 0; r < R; ++r) PHILO_UNROLL for (size_t v = 0; v < vectors; ++v) {
+        float* const to = scores[r] + key + v * lanes;
+        const Vec sum = begin == 0 ? sums[r][v] : add(load(to), sums[r][v]);
+        store(to, end == task.head_size ? multiply(sum, splat(task.scale)) : sum);
+      }
     }
-  }
-  if (whole < size) {
-    PHILO_UNROLL for (int j = 0; j < 4; ++j) {
-      const Vec k = widen_key_part<format>(keys[j] + whole * key_bytes<format>, size - whole);
-      PHILO_UNROLL for (int r = 0; r < R; ++r)
-        sums[r][j] = fma(load_part(task.queries[row + static_cast<size_t>(r)] + whole, size - whole), k, sums[r][j]);
-    }
-  }
-  PHILO_UNROLL for (int r = 0; r < R; ++r)
-    store_four(scores[r] + key, multiply_four(sums_of_four(sums[r][0], sums[r][1], sums[r][2], sums[r][3]), task.scale));
 }
 
 // Turns a row's scores into shares exp(score - maximum), updates maximum and sum, and yields the factor for what came before.
@@ -86,95 +97,123 @@ PHILO_INLINE float take_shares(const AttendTask& task, size_t row, float* scores
 }
 
 // Adds the values of the keys [first, last) to V vectors of R outputs from dimension i on; `part` lanes of the last vector count.
-template <KeyFormat format, int R, int V, bool partial>
+template <KeyFormat format, int R, size_t V, bool partial>
 PHILO_INLINE void add_values(const AttendTask& task, size_t row, size_t first, size_t last, size_t i, size_t part,
-                             const float (&shares)[R][key_block_tokens + 4], const float (&correction)[R]) {
+                             const Shares shares, const float* correction) {
   const size_t size = task.head_size;
   float* const out = task.out + row * size + i;
   Vec sums[R][V];
-  PHILO_UNROLL for (int r = 0; r < R; ++r) PHILO_UNROLL for (int v = 0; v < V; ++v) {
-    const float* const from = out + static_cast<size_t>(r) * size + static_cast<size_t>(v) * lanes;
+  PHILO_UNROLL for (int r = 0; r < R; ++r) PHILO_UNROLL for (size_t v = 0; v < V; ++v) {
+    const float* const from = out + static_cast<size_t>(r) * size + v * lanes;
     sums[r][v] = multiply(partial ? load_part(from, part) : load(from), splat(correction[r]));
   }
+  const size_t row_bytes = size * key_bytes<format>;
   for (size_t key = first; key < last; ++key) {
+    if constexpr (R == 1)
+      if (i == 0 && task.next_keys != nullptr)
+        for (size_t byte = 0; byte < row_bytes; byte += 64) __builtin_prefetch(task.next_keys + key * row_bytes + byte);
     Vec value[V];
-    PHILO_UNROLL for (int v = 0; v < V; ++v) {
-      const std::byte* const from = task.values + (key * size + i + static_cast<size_t>(v) * lanes) * key_bytes<format>;
+    PHILO_UNROLL for (size_t v = 0; v < V; ++v) {
+      const std::byte* const from = task.values + (key * size + i + v * lanes) * key_bytes<format>;
       value[v] = partial ? widen_key_part<format>(from, part) : widen_key<format>(from);
     }
     PHILO_UNROLL for (int r = 0; r < R; ++r) {
       const Vec share = splat(shares[r][key]);
-      PHILO_UNROLL for (int v = 0; v < V; ++v) sums[r][v] = fma(share, value[v], sums[r][v]);
+      PHILO_UNROLL for (size_t v = 0; v < V; ++v) sums[r][v] = fma(share, value[v], sums[r][v]);
     }
   }
-  PHILO_UNROLL for (int r = 0; r < R; ++r) PHILO_UNROLL for (int v = 0; v < V; ++v) {
-    float* const to = out + static_cast<size_t>(r) * size + static_cast<size_t>(v) * lanes;
+  PHILO_UNROLL for (int r = 0; r < R; ++r) PHILO_UNROLL for (size_t v = 0; v < V; ++v) {
+    float* const to = out + static_cast<size_t>(r) * size + v * lanes;
     if constexpr (partial) store_part(to, sums[r][v], part);
     else store(to, sums[r][v]);
   }
 }
 
-template <KeyFormat format, int R, int V>
-void attend_rows(const AttendTask& task, size_t row) {
-  size_t first = key_block_tokens, last = 0;  // that any of the rows sees
-  for (size_t r = row; r < row + R; ++r) {
+// The same for all dimensions from i on, V vectors at a time as long as there are as many.
+template <KeyFormat format, int R, size_t V = value_vectors<R>>
+PHILO_INLINE void add_all_values(const AttendTask& task, size_t row, size_t first, size_t last, size_t i,
+                                 const Shares shares, const float* correction) {
+  const size_t size = task.head_size;
+  for (; i + V * lanes <= size; i += V * lanes) add_values<format, R, V, false>(task, row, first, last, i, lanes, shares, correction);
+  if constexpr (V > 1) add_all_values<format, R, V - (V > 2 ? 2 : 1)>(task, row, first, last, i, shares, correction);
+  else if (i < size) add_values<format, R, 1, true>(task, row, first, last, i, size - i, shares, correction);
+}
+
+// Keys that any of some rows sees.
+struct SeenKeys {
+  size_t first = key_block_tokens, last = 0;
+};
+PHILO_INLINE SeenKeys seen_keys(const AttendTask& task, size_t row, size_t rows) {
+  SeenKeys seen;
+  for (size_t r = row; r < row + rows; ++r) {
     if (task.first[r] >= task.last[r]) continue;
-    if (task.first[r] < first) first = task.first[r];
-    if (task.last[r] > last) last = task.last[r];
+    if (task.first[r] < seen.first) seen.first = task.first[r];
+    if (task.last[r] > seen.last) seen.last = task.last[r];
   }
+  return seen;
+}
+
+template <KeyFormat format, int R>
+void share_keys(const AttendTask& task, size_t row, Shares shares, float* correction) {
+  const auto [first, last] = seen_keys(task, row, R);
   if (first >= last) return;
-  float scores[R][key_block_tokens + 4];
-  for (size_t key = first; key < last; key += 4) score_keys<format, R>(task, row, key, last, scores);
-  float correction[R];
+  score_keys<format, R>(task, row, first, last, shares);
   for (int r = 0; r < R; ++r) {
-    if constexpr (has_scales<format>) scale_keys(scores[r], task.key_scales, first, last);
-    correction[r] = take_shares(task, row + static_cast<size_t>(r), scores[r]);
-    if constexpr (has_scales<format>) scale_keys(scores[r], task.value_scales, first, last);
+    if constexpr (has_scales<format>) scale_keys(shares[r], task.key_scales, first, last);
+    correction[r] = take_shares(task, row + static_cast<size_t>(r), shares[r]);
+    if constexpr (has_scales<format>) scale_keys(shares[r], task.value_scales, first, last);
   }
-  size_t i = 0;
-  for (; i + V * lanes <= task.head_size; i += V * lanes)
-    add_values<format, R, V, false>(task, row, first, last, i, lanes, scores, correction);
-  for (; i + lanes <= task.head_size; i += lanes) add_values<format, R, 1, false>(task, row, first, last, i, lanes, scores, correction);
-  if (i < task.head_size) add_values<format, R, 1, true>(task, row, first, last, i, task.head_size - i, scores, correction);
+}
+
+template <KeyFormat format, int R>
+void sum_values(const AttendTask& task, size_t row, const Shares shares, const float* correction) {
+  const auto [first, last] = seen_keys(task, row, R);
+  if (first < last) add_all_values<format, R>(task, row, first, last, 0, shares, correction);
+}
+
+constexpr size_t rows_at_once = 32;
+
+// All rows meet the keys before the first one meets the values, so that one of both is in the first cache. `ready_keys` and `ready_values`
+// are called before each is read.
+template <KeyFormat format, typename ReadyKeys, typename ReadyValues>
+PHILO_INLINE void attend_block(const AttendTask& task, const ReadyKeys& ready_keys, const ReadyValues& ready_values) {
+  float shares[rows_at_once][key_block_tokens];
+  float correction[rows_at_once];
+  for (size_t begin = 0; begin < task.rows; begin += rows_at_once) {
+    const size_t end = task.rows - begin < rows_at_once ? task.rows : begin + rows_at_once;
+    size_t row = begin;
+    ready_keys();
+    for (; row + 4 <= end; row += 4) share_keys<format, 4>(task, row, shares + (row - begin), correction + (row - begin));
+    for (; row < end; ++row) share_keys<format, 1>(task, row, shares + (row - begin), correction + (row - begin));
+    ready_values();
+    for (row = begin; row + 4 <= end; row += 4) sum_values<format, 4>(task, row, shares + (row - begin), correction + (row - begin));
+    for (; row < end; ++row) sum_values<format, 1>(task, row, shares + (row - begin), correction + (row - begin));
+  }
 }
 
 template <KeyFormat format>
-void attend_block(const AttendTask& task) {
-  size_t row = 0;
-  for (; row + 4 <= task.rows; row += 4) attend_rows<format, 4, value_vectors>(task, row);
-  for (; row < task.rows; ++row) attend_rows<format, 1, 2 * value_vectors>(task, row);
+void attend_as_stored(const AttendTask& task) {
+  attend_block<format>(task, [] {}, [] {});
+}
+
+// Keys, then values, are widened into scratch, whose format is `wide`; later values than any row sees are not written yet.
+template <KeyFormat wide, typename Widen>
+PHILO_INLINE void attend_widened(const AttendTask& task, const Widen& widen) {
+  AttendTask in_scratch = task;
+  in_scratch.keys = in_scratch.values = reinterpret_cast<const std::byte*>(task.scratch);
+  attend_block<wide>(
+      in_scratch, [&] { widen(task.keys, key_block_tokens * task.head_size, task.scratch); },
+      [&] { widen(task.values, seen_keys(task, 0, task.rows).last * task.head_size, task.scratch); });
 }
 
 // From this many rows on it pays to widen keys and values once for all.
 constexpr size_t rows_worth_widening = 8;
 
-// Tokens of the block that any row sees: later keys are not written yet.
-PHILO_INLINE size_t seen_keys(const AttendTask& task) {
-  size_t last = 0;
-  for (size_t row = 0; row < task.rows; ++row)
-    if (task.last[row] > last) last = task.last[row];
-  return last;
-}
-
-// The task with keys and values in scratch.
-PHILO_INLINE AttendTask widened(const AttendTask& task) {
-  AttendTask wide = task;
-  wide.keys = reinterpret_cast<const std::byte*>(task.scratch);
-  wide.values = reinterpret_cast<const std::byte*>(task.scratch + key_block_tokens * task.head_size);
-  return wide;
-}
-
-void attend_f32(const AttendTask& task) { attend_block<KeyFormat::F32>(task); }
+void attend_f32(const AttendTask& task) { attend_as_stored<KeyFormat::F32>(task); }
 
 void attend_f16(const AttendTask& task) {
-  if (task.rows < rows_worth_widening) {
-    attend_block<KeyFormat::F16>(task);
-    return;
-  }
-  const size_t count = seen_keys(task) * task.head_size;
-  embed<FloatFormat::F16>(task.keys, count, task.scratch);
-  embed<FloatFormat::F16>(task.values, count, task.scratch + key_block_tokens * task.head_size);
-  attend_block<KeyFormat::F32>(widened(task));
+  if (task.rows < rows_worth_widening) attend_as_stored<KeyFormat::F16>(task);
+  else attend_widened<KeyFormat::F32>(task, embed<FloatFormat::F16>);
 }
 
 void widen_codes(const std::byte* codes, size_t count, float* out) {
@@ -184,14 +223,8 @@ void widen_codes(const std::byte* codes, size_t count, float* out) {
 }
 
 void attend_i8(const AttendTask& task) {
-  if (task.rows < rows_worth_widening) {
-    attend_block<KeyFormat::I8>(task);
-    return;
-  }
-  const size_t count = seen_keys(task) * task.head_size;
-  widen_codes(task.keys, count, task.scratch);
-  widen_codes(task.values, count, task.scratch + key_block_tokens * task.head_size);
-  attend_block<KeyFormat::Wide8>(widened(task));
+  if (task.rows < rows_worth_widening) attend_as_stored<KeyFormat::I8>(task);
+  else attend_widened<KeyFormat::Wide8>(task, widen_codes);
 }
 
 }  // namespace

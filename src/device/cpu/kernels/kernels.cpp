@@ -54,6 +54,6 @@ size_t input_group(size_t depth, size_t group) { return group == depth ? 128 : g
 
 size_t input_groups(size_t depth, size_t group) { return (depth + input_group(depth, group) - 1) / input_group(depth, group); }
 
-size_t attend_scratch_floats(size_t head_size) { return 2 * key_block_tokens * ((head_size + 15) / 16 * 16) + 16 * key_block_tokens; }
+size_t attend_scratch_floats(size_t head_size) { return key_block_tokens * head_size; }
 
 }  // namespace philo

@@ -80,8 +80,8 @@ struct AttendTask {
   const float* const* queries;  // (rows) of (head_size), rotated
   size_t rows, head_size;
   float scale;                  // on the scores
-  const std::byte* keys;        // (key_block_tokens, head_size)
-  const std::byte* values;      // (key_block_tokens, head_size)
+  const std::byte* keys;        // (head_size, key_block_tokens); of keys that nobody sees any bits
+  const std::byte* values;      // (key_block_tokens, head_size); likewise
   const float* key_scales = nullptr;    // (key_block_tokens), attend_i8's: key = key_scale * code
   const float* value_scales = nullptr;  // (key_block_tokens)
   const uint32_t* first;        // (rows): visible keys are [first, last) of the block; may be empty
@@ -90,6 +90,7 @@ struct AttendTask {
   float* sum;                   // (rows), of exp(score - maximum)
   float* out;                   // (rows, head_size), the values weighted by exp(score - maximum)
   float* scratch;               // attend_scratch_floats(head_size)
+  const std::byte* next_keys = nullptr;  // the block that will be asked for next, to be fetched meanwhile
 };
 
 struct Kernels {

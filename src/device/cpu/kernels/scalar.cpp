@@ -163,10 +163,10 @@ void store_f16(const float* in, size_t width, std::byte* out) {
 enum class KeyFormat { F32, F16, I8 };
 
 template <KeyFormat format>
-float key_part(const std::byte* keys, const float* scales, size_t key, size_t index) {
-  if constexpr (format == KeyFormat::F32) return stored<FloatFormat::F32>(keys, index);
-  if constexpr (format == KeyFormat::F16) return stored<FloatFormat::F16>(keys, index);
-  return scales[key] * static_cast<float>(static_cast<int8_t>(keys[index]));
+float cached(const std::byte* elements, const float* scales, size_t key, size_t index) {
+  if constexpr (format == KeyFormat::F32) return stored<FloatFormat::F32>(elements, index);
+  if constexpr (format == KeyFormat::F16) return stored<FloatFormat::F16>(elements, index);
+  return scales[key] * static_cast<float>(static_cast<int8_t>(elements[index]));
 }
 
 template <KeyFormat format>
@@ -179,7 +179,7 @@ void attend(const AttendTask& task) {
     float maximum = task.maximum[row];
     for (size_t key = first; key < last; ++key) {
       double dot = 0;
-      for (size_t i = 0; i < size; ++i) dot += double{task.queries[row][i]} * double{key_part<format>(task.keys, task.key_scales, key, key * size + i)};
+      for (size_t i = 0; i < size; ++i) dot += double{task.queries[row][i]} * double{cached<format>(task.keys, task.key_scales, key, i * key_block_tokens + key)};
       scores[key] = static_cast<float>(dot) * task.scale;
       maximum = std::max(maximum, scores[key]);
     }
@@ -190,7 +190,7 @@ void attend(const AttendTask& task) {
     for (size_t key = first; key < last; ++key) {
       const float share = std::exp(scores[key] - maximum);
       sum += share;
-      for (size_t i = 0; i < size; ++i) out[i] += share * key_part<format>(task.values, task.value_scales, key, key * size + i);
+      for (size_t i = 0; i < size; ++i) out[i] += share * cached<format>(task.values, task.value_scales, key, key * size + i);
     }
     task.maximum[row] = maximum;
     task.sum[row] = sum;

@@ -12,7 +12,6 @@ using Vec = __m256;
 constexpr size_t lanes = 8;
 constexpr int registers = 16;
 constexpr int tile_rows = 4, tile_tokens = 3;  // 12 sums, 3 inputs and 1 weight in 16 registers
-constexpr int value_vectors = 2;               // of a head, with 4 queries at once
 
 PHILO_INLINE __m256i first_lanes(size_t count) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -78,7 +77,6 @@ PHILO_INLINE void store_half_part(std::byte* to, Vec value, size_t count) {
 // Four numbers, as sums_of_four yields them.
 using Four = __m128;
 PHILO_INLINE void store_four(float* to, Four four) { _mm_storeu_ps(to, four); }
-PHILO_INLINE Four multiply_four(Four four, float factor) { return _mm_mul_ps(four, _mm_set1_ps(factor)); }
 PHILO_INLINE float first_of_four(Four four) { return _mm_cvtss_f32(four); }
 
 // The sums of the lanes of four vectors; each is formed in the same order, wherever among the four it stands.

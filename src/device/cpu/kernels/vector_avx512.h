@@ -12,7 +12,6 @@ using Vec = __m512;
 constexpr size_t lanes = 16;
 constexpr int registers = 32;
 constexpr int tile_rows = 4, tile_tokens = 6;  // 24 sums, 6 inputs and 1 weight in 32 registers
-constexpr int value_vectors = 4;               // of a head, with 4 queries at once
 
 PHILO_INLINE __mmask16 first_lanes(size_t count) { return static_cast<__mmask16>((1u << count) - 1); }
 
@@ -70,7 +69,6 @@ PHILO_INLINE void store_half_part(std::byte* to, Vec value, size_t count) {
 // Four numbers, as sums_of_four yields them.
 using Four = __m128;
 PHILO_INLINE void store_four(float* to, Four four) { _mm_storeu_ps(to, four); }
-PHILO_INLINE Four multiply_four(Four four, float factor) { return _mm_mul_ps(four, _mm_set1_ps(factor)); }
 PHILO_INLINE float first_of_four(Four four) { return _mm_cvtss_f32(four); }
 
 // The sums of the lanes of four vectors; each is formed in the same order, wherever among the four it stands.

@@ -12,7 +12,6 @@ using Vec = float32x4_t;
 constexpr size_t lanes = 4;
 constexpr int registers = 32;
 constexpr int tile_rows = 4, tile_tokens = 6;  // 24 sums, 6 inputs and 1 weight in 32 registers
-constexpr int value_vectors = 4;               // of a head, with 4 queries at once
 
 PHILO_INLINE Vec zero() { return vdupq_n_f32(0); }
 PHILO_INLINE Vec splat(float value) { return vdupq_n_f32(value); }
@@ -81,7 +80,6 @@ PHILO_INLINE void store_half_part(std::byte* to, Vec value, size_t count) {
 // Four numbers, as sums_of_four yields them.
 using Four = float32x4_t;
 PHILO_INLINE void store_four(float* to, Four four) { vst1q_f32(to, four); }
-PHILO_INLINE Four multiply_four(Four four, float factor) { return vmulq_n_f32(four, factor); }
 PHILO_INLINE float first_of_four(Four four) { return vgetq_lane_f32(four, 0); }
 
 // The sums of the lanes of four vectors; each is formed in the same order, wherever among the four it stands.
