@@ -26,7 +26,7 @@ ARROWS = {
     "device/cuda": ["device"],
     "device/openvino": ["device", "emit"],
     "device/onnxruntime": ["device", "emit"],
-    "generate": ["device", "tokenizer"],
+    "generate": ["device", "format", "tokenizer"],
     "score": ["device", "tokenizer"],
     "convert": ["checkpoint", "emit", "score"],
     "api": ["*"],

@@ -17,6 +17,8 @@ constexpr const char* chat_help =
   /reset        forget the conversation, keep the system message
   /stats        speed of the last answer, tokens and memory of the conversation
   /save FILE    write the messages as JSON
+  /keep FILE    write the conversation with all that is computed of it
+  /resume FILE  take up a conversation that was kept, with the same model
   /help         this help
   /quit         end; so does Ctrl-D
 Ctrl-C stops an answer and keeps the conversation.)";
@@ -104,6 +106,8 @@ class Talk {
       statistics();
     } else if (name == "/save") {
       save(argument);
+    } else if (name == "/keep" || name == "/resume") {
+      with_file(name, argument);
     } else {
       output_.error("there is no command " + name + "; /help lists them");
     }
@@ -132,6 +136,19 @@ class Talk {
       output_.error(problem.what());
       exit_code_ = problem.exit_code();
     }
+  }
+
+  void with_file(const std::string& command, const std::string& path) {
+    if (path.empty()) return output_.error(command + " needs the name of a file");
+    try {
+      if (command == "/keep") conversation_.save(path);
+      else conversation_.restore(path);
+    } catch (const philo::Error& problem) {
+      exit_code_ = problem.status();
+      return output_.error(problem.what());
+    }
+    const auto report = Json::parse(conversation_.report());
+    output_.say((command == "/keep" ? "kept " : "resumed ") + report.at("messages").dump() + " messages, " + report.at("tokens").dump() + " tokens");
   }
 
   bool answer(const std::string& message) {

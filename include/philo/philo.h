@@ -210,6 +210,12 @@ PHILO_API philo_status philo_conversation_continue(philo_conversation* conversat
 /* Ends the answer that is being made after its current token. May be called from another thread or a signal handler. */
 PHILO_API void philo_conversation_stop(philo_conversation* conversation);
 
+/* Writes the messages, the tokens and what is computed of them to a file, and takes them up again, in a later process as well: with the
+ * same model and settings nothing is computed a second time. The file is a safetensors file, as large as the cache. Restoring replaces
+ * what the conversation held; a file of another model, format or setting is refused with PHILO_INPUT and the reason. */
+PHILO_API philo_status philo_conversation_save(philo_conversation* conversation, const char* path, philo_error** error);
+PHILO_API philo_status philo_conversation_restore(philo_conversation* conversation, const char* path, philo_error** error);
+
 /* {"tokens", "context", "cache_bytes", "messages", "timings"}: the last answer's timings, with the shares that can be
  * told by now; null before the first one. */
 PHILO_API philo_status philo_conversation_report(const philo_conversation* conversation, char** json,

@@ -352,6 +352,12 @@ class Conversation {
   void assign(const std::vector<philo_token>& tokens) {
     call([&](philo_error** error) { return philo_conversation_assign(get(), tokens.data(), tokens.size(), error); });
   }
+  void save(const std::string& path) {
+    call([&](philo_error** error) { return philo_conversation_save(get(), path.c_str(), error); });
+  }
+  void restore(const std::string& path) {
+    call([&](philo_error** error) { return philo_conversation_restore(get(), path.c_str(), error); });
+  }
   std::vector<philo_token> tokens() const {
     return detail::tokens_of([&](philo_token** list, size_t* count, philo_error** error) {
       return philo_conversation_tokens(get(), list, count, error);

@@ -6,7 +6,9 @@
 #include "api/model.h"
 #include "api/options.h"
 #include "base/utf8.h"
+#include "generate/conversation_file.h"
 #include "machine/memory.h"
+#include "model/fingerprint.h"
 
 namespace philo {
 
@@ -85,6 +87,15 @@ OrderedJson answer(philo_conversation& conversation, AnswerRequest& request, con
   conversation.timings = result.timings;
   for (const std::string& note : result.notes) callbacks.note(note);
   return answer_report(*conversation.model, request, result, prompt);
+}
+
+// What keys and values depend on.
+OrderedJson cache_settings(const LoadedModel& model) {
+  return {{"model", fingerprint(*model.plan)},
+          {"device", model.device},
+          {"weight_format", model.weight_format},
+          {"activation_format", activation_format_name(model.device_options.activation_format)},
+          {"kv_format", kv_format_name(model.device_options.kv_format)}};
 }
 
 }  // namespace
@@ -194,6 +205,28 @@ philo_status philo_conversation_continue(philo_conversation* conversation, const
     const std::vector<philo::Token> prompt = here.conversation.tokens();
     philo::Answer result;
     philo::give_text(json, philo::answer(here, request, prompt, sinks, start, result));
+  });
+}
+
+philo_status philo_conversation_save(philo_conversation* conversation, const char* path, philo_error** error) {
+  return guarded(error, [&] {
+    const philo_conversation& here = required(conversation, "conversation");
+    const std::lock_guard lock(here.model->computing);
+    philo::save_conversation(&required(path, "path"), here.conversation, philo::cache_settings(*here.model),
+                             {{"messages", here.chat ? here.chat->messages() : philo::OrderedJson::array()}});
+  });
+}
+
+philo_status philo_conversation_restore(philo_conversation* conversation, const char* path, philo_error** error) {
+  return guarded(error, [&] {
+    philo_conversation& here = required(conversation, "conversation");
+    const std::string file = &required(path, "path");
+    const std::lock_guard lock(here.model->computing);
+    std::optional<philo::Chat> chat = here.chat;
+    philo::restore_conversation(file, here.conversation, philo::cache_settings(*here.model), [&](const philo::OrderedJson& about) {
+      if (chat) chat->replace(about.value("messages", philo::OrderedJson::array()), file);
+    });
+    here.chat = std::move(chat);
   });
 }
 

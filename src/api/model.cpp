@@ -112,6 +112,8 @@ std::string kv_format_name(KvFormat format) {
   return "";
 }
 
+std::string activation_format_name(ActivationFormat format) { return format == ActivationFormat::Fp32 ? "fp32" : "int8"; }
+
 size_t kv_bytes_per_token(const ModelConfig& config, KvFormat format) {
   const auto heads = static_cast<size_t>(config.layers * 2 * config.kv_heads), size = static_cast<size_t>(config.head_size);
   switch (format) {
@@ -186,7 +188,7 @@ philo_status philo_model_report(const philo_model* model, char** json, philo_err
                             {"isa", traits.isa},
                             {"threads", traits.threads},
                             {"weight_format", loaded.weight_format},
-                            {"activation_format", loaded.device_options.activation_format == philo::ActivationFormat::Fp32 ? "fp32" : "int8"},
+                            {"activation_format", philo::activation_format_name(loaded.device_options.activation_format)},
                             {"kv_format", philo::kv_format_name(loaded.device_options.kv_format)},
                             {"context", traits.context},
                             {"chat", loaded.checkpoint.chat_template != nullptr},

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/token.h"
 #include "model/plan.h"
@@ -30,6 +31,13 @@ struct DeviceOptions {
 
 enum class Rows : uint8_t { None, Last, All };  // which logits are wanted: chunked prefill, decode, scoring and verifying
 
+// A part of a KV cache as it is written to disk.
+struct CachePart {
+  std::string name;
+  DType dtype;
+  std::vector<int64_t> shape;
+};
+
 // One KV cache and its position. Belongs to the Network that opened it and must not outlive it.
 class Session {
  public:
@@ -38,6 +46,20 @@ class Session {
   // Forgets the tokens from `position` on. Returns the position it could keep: the one asked for, or an earlier one, 0 at worst.
   virtual size_t rewind(size_t position) = 0;
   virtual size_t memory_bytes() const = 0;          // what the cache takes now
+
+  // What the cache consists of now, and the numbers of one part. Devices that keep their cache to themselves throw ErrorCode::Device.
+  virtual std::vector<CachePart> parts() const { throw kept_to_itself(); }
+  virtual void read_part(size_t /*part*/, std::span<std::byte> /*to*/) const { throw kept_to_itself(); }
+  // Fills a new session of an equal network with parts that were written. `long_factors`: LongRoPE's, that the keys were
+  // turned with. Throws ErrorCode::Input, naming `file`, where names, types or shapes don't fit; the session is then of no more use.
+  virtual void restore(size_t /*position*/, bool /*long_factors*/, const Weights& /*parts*/, const std::string& /*file*/) {
+    throw kept_to_itself();
+  }
+
+ private:
+  static Error kept_to_itself() {
+    return Error(ErrorCode::Device, "this device does not give its keys and values out; save the messages instead, or use --device cpu");
+  }
 };
 
 struct Turn {

@@ -54,6 +54,18 @@ void Chat::set_system(std::string text) {
 
 void Chat::add(std::string role, std::string content) { messages_.push_back(make_message(std::move(role), std::move(content))); }
 
+void Chat::replace(const OrderedJson& messages, const std::string& file) {
+  if (!messages.is_array()) throw input_error(file, "the messages are no list");
+  OrderedJson checked = OrderedJson::array();
+  for (const OrderedJson& message : messages) {
+    const bool complete = message.is_object() && message.contains("role") && message.contains("content");
+    if (!complete || !message["role"].is_string() || !message["content"].is_string())
+      throw input_error(file, "message " + std::to_string(checked.size()) + " is no {\"role\": text, \"content\": text}");
+    checked.push_back(make_message(message["role"].get<std::string>(), message["content"].get<std::string>()));
+  }
+  messages_ = std::move(checked);
+}
+
 void Chat::remove_last() {
   if (!messages_.empty()) messages_.erase(messages_.size() - 1);
 }

@@ -28,6 +28,8 @@ class Chat {
   void remove_last();                 // forgets the last message
   void clear();                       // forgets all but the system message
   const OrderedJson& messages() const { return messages_; }
+  // Other messages instead. Throws ErrorCode::Input, naming `file`, where they are no list of {"role", "content"} texts.
+  void replace(const OrderedJson& messages, const std::string& file);
 
   // The prompt for the next answer, at most `context` tokens. Where turns had to go, `note` is told which. Throws ErrorCode::Input
   // where even the last message does not fit (or, with Overflow::Stop, where any does not), naming both lengths.

@@ -208,6 +208,22 @@ void Conversation::rewind(size_t tokens) {
 
 size_t Conversation::cache_bytes() const { return session_->memory_bytes(); }
 
+size_t Conversation::usable_tokens() const {
+  return long_factors_ == plan_->config.long_factors(tokens_.size()) ? session_->position() : 0;
+}
+
+void Conversation::restore(std::vector<Token> tokens, size_t cached, bool long_factors, const Weights& parts, const std::string& file) {
+  check_tokens(tokens, tokens.size());
+  if (cached > tokens.size())
+    throw input_error(file, "says that " + std::to_string(cached) + " of " + std::to_string(tokens.size()) + " tokens are computed");
+  std::unique_ptr<Session> session = network_->open(context_);
+  if (cached > 0) session->restore(cached, long_factors, parts, file);
+  session_ = std::move(session);
+  tokens_ = std::move(tokens);
+  long_factors_ = long_factors;
+  logits_valid_ = false;
+}
+
 // A session that failed half-way can't be trusted; only a refusal for want of memory promises to leave it as it was.
 void Conversation::forward(std::span<const Token> tokens, Rows rows, size_t sequence) {
   logits_valid_ = false;

@@ -101,6 +101,14 @@ class Conversation {
 
   size_t cache_bytes() const;
 
+  // For saving: the session, and how many tokens it holds that the next call can use.
+  const Session& session() const { return *session_; }
+  size_t usable_tokens() const;
+  bool long_factors() const { return long_factors_; }
+  // Takes up what was saved: all tokens, and the parts of a session that held the first `cached` of them (none: 0). Throws as assign() and
+  // Session::restore() do; the conversation then stays as it was.
+  void restore(std::vector<Token> tokens, size_t cached, bool long_factors, const Weights& parts, const std::string& file);
+
  private:
   class Generation;  // what one call of generate() collects
 

@@ -563,6 +563,36 @@ TEST_F(Commands, ChatOutgrowsTheContext) {
   EXPECT_TRUE(says(stopped.error, "128"));
 }
 
+// Another process takes up a conversation where the first one left it; a model or options that do not fit are refused, and the talk goes on.
+TEST_F(Commands, ChatKeepsAndResumes) {
+  const std::string kept = path("kept.safetensors");
+  const std::vector<std::string> chat = {"chat", tiny, "--max-new-tokens", "6", "--json"};
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = chat;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  const Json whole = json_of(philo(chat, "Hello\n/keep " + kept + "\nAnd now?\n"));
+  const Json resumed = json_of(philo(chat, "/resume " + kept + "\nAnd now?\n"));
+  ASSERT_EQ(whole.at("answers").size(), 2u);
+  ASSERT_EQ(resumed.at("answers").size(), 1u);
+  EXPECT_EQ(resumed.at("answers")[0].at("prompt_ids"), whole.at("answers")[1].at("prompt_ids"));
+  EXPECT_EQ(resumed.at("answers")[0].at("ids"), whole.at("answers")[1].at("ids"));
+  EXPECT_EQ(resumed.at("answers")[0].at("timings").at("prefilled_tokens"), whole.at("answers")[1].at("timings").at("prefilled_tokens"));
+
+  const auto refused = [&](const Outcome& outcome, const char* reason) {
+    EXPECT_EQ(outcome.exit_code, 3) << outcome.error;
+    EXPECT_TRUE(says(outcome.error, reason));
+    EXPECT_TRUE(says(outcome.error, "kept.safetensors"));
+  };
+  refused(philo(with({"--kv-format", "fp16"}), "/resume " + kept + "\n"), "was saved with kv_format");
+  refused(philo(with({"--weight-format", "int8"}), "/resume " + kept + "\n"), "was saved with model");
+  std::filesystem::resize_file(kept, std::filesystem::file_size(kept) - 100);
+  refused(philo(chat, "/resume " + kept + "\n"), "ends");
+  std::filesystem::copy_file(tiny + "/model.safetensors", kept, std::filesystem::copy_options::overwrite_existing);
+  refused(philo(chat, "/resume " + kept + "\n"), "is no conversation that philo saved");
+}
+
 TEST_F(Commands, ChatSavesToAFullDisk) {
   if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full here";
   const Outcome outcome = philo({"chat", tiny, "--max-new-tokens", "2"}, "/save /dev/full\n");

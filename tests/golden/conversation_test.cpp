@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/temporary_folder.h"
+#include "generate/conversation_file.h"
 #include "generate/prompt_lookup.h"
 #include "golden/golden.h"
 
@@ -117,6 +119,31 @@ TEST_P(ConversationTest, SpeculationChangesNothing) {
       EXPECT_GT(guessed.timings.agreed_tokens, plain.ids.size() / 4);
       EXPECT_LT(guessed.timings.decode_passes, plain.timings.decode_passes);
       EXPECT_EQ(answer_with(std::make_shared<PromptLookup>()).ids, plain.ids);
+    }
+}
+
+// A conversation that was saved goes on elsewhere as if it had never been: same tokens, nothing computed again.
+TEST_P(ConversationTest, GoesOnFromAFile) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("kept.safetensors");
+  for (const KvFormat kv_format : {KvFormat::Fp32, KvFormat::Fp16, KvFormat::Int8})
+    for (const Continuation& expected : golden_->continuations) {
+      const std::shared_ptr<const Network> network = compile(kv_format);
+      const auto begun = [&] {
+        return Conversation(network, golden_->plan, golden_->checkpoint.tokenizer, network->traits().context);
+      };
+      Conversation first = begun();
+      first.assign(golden_->prompts[expected.prompt].ids);
+      first.generate(greedy(7));
+      save_conversation(path, first, {{"kv_format", "x"}}, {{"note", "é"}});
+      Conversation second = begun();
+      restore_conversation(path, second, {{"kv_format", "x"}}, [](const OrderedJson& about) { EXPECT_EQ(about.at("note"), "é"); });
+      EXPECT_EQ(second.tokens(), first.tokens());
+      const Answer resumed = second.generate(greedy(20));
+      EXPECT_EQ(resumed.ids, first.generate(greedy(20)).ids);
+      if (resumed.notes.empty()) {
+        EXPECT_EQ(resumed.timings.prefilled_tokens, 1u);  // the last one, which nobody had asked about
+      }
     }
 }
 

@@ -35,6 +35,11 @@ class KvCache final : public Session {
   size_t rewind(size_t position) override;
   size_t memory_bytes() const override { return (blocks_.size() + spare_.size()) * shape_.block_bytes(); }
 
+  // "layers.N.keys" and "layers.N.values", (kv_heads, tokens, head_size) of the kept tokens, and for Int8 "….scales", (kv_heads, tokens).
+  std::vector<CachePart> parts() const override;
+  void read_part(size_t part, std::span<std::byte> to) const override;
+  void restore(size_t position, bool turned_by_long_factors, const Weights& parts, const std::string& file) override;
+
   const KvShape& shape() const { return shape_; }
   size_t context() const { return context_; }
   const void* network() const { return network_; }  // whose session it is
@@ -57,10 +62,14 @@ class KvCache final : public Session {
   bool long_factors = false;  // which LongRoPE factors the keys were turned with
 
  private:
-  std::byte* part(size_t plane, size_t head, size_t block) {
+  std::byte* part(size_t plane, size_t head, size_t block) const {
     return blocks_[block - first_block_].data() + (plane * shape_.kv_heads + head) * shape_.head_bytes();
   }
   void recycle(size_t first_needed_token);
+  size_t planes() const { return shape_.format == KvFormat::Int8 ? 4 : 2; }  // parts of a layer
+  // Copies between a part as it is written, for all kept tokens, and the blocks.
+  template <bool to_cache, typename Bytes>
+  void copy_part(size_t index, Bytes bytes) const;
 
   KvShape shape_;
   size_t context_;

@@ -469,8 +469,16 @@ void many_coded_tokens(const Work& work) {
             store(scales + group * coded_block_rows + v * lanes, factors.scale(0));
             if (factors.has_zero_points()) store(zero_points + group * coded_block_rows + v * lanes, factors.zero_point(0));
           }
+        // While this block is used the codes of the next one come.
+        const size_t next_first = (first + Product::block_depth) * Product::code_bits / 32, lines = lines_of<Product::code_bits>(weight.depth);
+        const size_t next_lines = lines - (next_first < lines ? next_first : lines);
+        constexpr size_t block_lines = Product::block_depth * Product::code_bits / 32;
+        size_t fetched = 0;
+        const size_t to_fetch = panels * (next_lines < block_lines ? next_lines : block_lines);
         for (size_t token = first_token; token < end_token; token += Product::tile_tokens) {
           constexpr size_t tile = Product::tile_tokens;
+          for (size_t i = 0; i < 4 && fetched < to_fetch; ++i, ++fetched)
+            __builtin_prefetch(weight.codes + ((panel + fetched % panels) * lines + next_first + fetched / panels) * panel_line_bytes, 0, 2);
           coded_block_tokens_of<Product>(work, block, token, end_token - token < tile ? end_token - token : tile,
                                    kept + (token - first_token) * coded_block_rows);
         }
