@@ -11,6 +11,7 @@ namespace philo {
 namespace {
 
 constexpr size_t rows_per_work = 32;
+constexpr size_t tile_tokens = 16;  // whose keys of one head are appended in a row: their places share cache lines
 constexpr size_t blocks_per_segment = 8;
 constexpr size_t segment_tokens = blocks_per_segment * key_block_tokens;
 constexpr float none = -std::numeric_limits<float>::infinity();
@@ -63,26 +64,34 @@ Attention::State Attention::state_at(float* memory) const {
 }
 
 void Attention::rotate_and_append(size_t layer, std::span<const AttendTurn> turns, const float* in, size_t in_stride) {
-  const size_t kv_offset = heads_ * head_size_, half = rotary_size_ / 2;
   for (const AttendTurn& turn : turns) {
-    pool_.run(turn.tokens * kv_heads_, [&](size_t index, size_t thread) {
-      const size_t head = index / turn.tokens, token = index % turn.tokens, row = turn.first_token + token;
-      const float* const cosine = turn.cosine + token * half;
-      const float* const sine = turn.sine + token * half;
-      const float* const from = in + row * in_stride;
-      float* const rotated = rotated_.floats() + row * heads_ * head_size_;
-      for (size_t h = head * group_; h < (head + 1) * group_; ++h)
-        kernels_.rope(from + h * head_size_, cosine, sine, rotary_size_, head_size_, rotated + h * head_size_);
-
-      const size_t position = turn.position + token, block = position / key_block_tokens, place = position % key_block_tokens;
-      const float* const key_in = from + kv_offset + head * head_size_;
-      const float* const value_in = key_in + kv_heads_ * head_size_;
-      float* const turned = scratch_.floats() + thread * thread_floats(head_size_);
-      kernels_.rope(key_in, cosine, sine, rotary_size_, head_size_, turned);
-      append(*turn.cache, turned, turned + round_up(head_size_, 16), turn.cache->keys(layer, head, block), place, true);
-      append(*turn.cache, value_in, turned + round_up(head_size_, 16), turn.cache->values(layer, head, block), place, false);
+    const size_t first_tile = turn.position / tile_tokens, tiles = (turn.position + turn.tokens - 1) / tile_tokens - first_tile + 1;
+    pool_.run(tiles * kv_heads_, [&](size_t index, size_t thread) {
+      const size_t tile = (first_tile + index / kv_heads_) * tile_tokens, head = index % kv_heads_;
+      const size_t begin = std::max(tile, turn.position), end = std::min(tile + tile_tokens, turn.position + turn.tokens);
+      for (size_t position = begin; position < end; ++position)
+        rotate_and_append(layer, head, turn, position, in, in_stride, scratch_.floats() + thread * thread_floats(head_size_));
     });
   }
+}
+
+void Attention::rotate_and_append(size_t layer, size_t head, const AttendTurn& turn, size_t position, const float* in, size_t in_stride,
+                                  float* scratch) {
+  const size_t half = rotary_size_ / 2, token = position - turn.position, row = turn.first_token + token;
+  const float* const cosine = turn.cosine + token * half;
+  const float* const sine = turn.sine + token * half;
+  const float* const from = in + row * in_stride;
+  float* const rotated = rotated_.floats() + row * heads_ * head_size_;
+  for (size_t h = head * group_; h < (head + 1) * group_; ++h)
+    kernels_.rope(from + h * head_size_, cosine, sine, rotary_size_, head_size_, rotated + h * head_size_);
+
+  const size_t block = position / key_block_tokens, place = position % key_block_tokens;
+  const float* const key_in = from + (heads_ + head) * head_size_;
+  const float* const value_in = key_in + kv_heads_ * head_size_;
+  float* const stored = scratch + round_up(head_size_, 16);
+  kernels_.rope(key_in, cosine, sine, rotary_size_, head_size_, scratch);
+  append(*turn.cache, scratch, stored, turn.cache->keys(layer, head, block), place, true);
+  append(*turn.cache, value_in, stored, turn.cache->values(layer, head, block), place, false);
 }
 
 namespace {

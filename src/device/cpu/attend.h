@@ -48,6 +48,7 @@ class Attention {
     void join(const State& other, size_t rows, size_t head_size) const;
   };
   void rotate_and_append(size_t layer, std::span<const AttendTurn> turns, const float* in, size_t in_stride);
+  void rotate_and_append(size_t layer, size_t head, const AttendTurn& turn, size_t position, const float* in, size_t in_stride, float* scratch);
   void append(const KvCache& cache, const float* in, float* scratch, std::byte* block, size_t place, bool is_key) const;
   void attend_segment(const Work& work, size_t layer, size_t segment, const State& state, float* scratch) const;
   void finish(const Work& work, const State& state, float* out, size_t out_stride) const;

@@ -40,6 +40,7 @@ struct CpuNetwork::Pass {
   std::vector<size_t> wanted;      // rows whose logits are asked for
   size_t tokens = 0;               // rows that the activations have now
   bool narrowed = false;
+  std::vector<const Step*> waiting;  // steps that work on each row alone
 };
 
 CpuNetwork::CpuNetwork(std::shared_ptr<const Plan> plan, const DeviceOptions& options)
@@ -185,7 +186,10 @@ void CpuNetwork::forward(std::span<const Turn> turns, Logits& out) const {
   // An observer sees every step of every token but the head.
   const size_t narrow_at = observer_ ? plan_->steps.size() - 1 : narrow_at_;
   for (size_t index = 0; index < plan_->steps.size(); ++index) {
-    if (index >= narrow_at && !pass.narrowed) keep_wanted_rows(index, pass);
+    if (index >= narrow_at && !pass.narrowed) {
+      run_waiting_rows(pass);
+      keep_wanted_rows(index, pass);
+    }
     if (pass.tokens == 0) break;
     run_step(index, pass, out);
   }
@@ -226,50 +230,60 @@ void CpuNetwork::run_step(size_t index, Pass& pass, Logits& logits) const {
       }
       break;
     }
-    case Op::RmsNorm: {
-      const float* const weight = weights_.norm(step.weight);
-      pool_.run(pass.tokens, [&](size_t token, size_t) {
-        kernels_.rms_norm(in.data + token * in.stride, weight, in.width, plan_->config.rms_epsilon, out.data + token * out.stride);
-      });
-      break;
-    }
-    case Op::Linear: linear(weights_.matrix(step.weight), in, pass.tokens, out); break;
+    case Op::RmsNorm:
+    case Op::SwiGlu:
+    case Op::Add: pass.waiting.push_back(&step); break;
+    case Op::Linear: linear(weights_.matrix(step.weight), in, pass, out); break;
     case Op::Attend:
+      run_waiting_rows(pass);
       attention_.run(static_cast<size_t>(step.layer), pass.attend, in.data, in.stride, out.data, out.stride);
       break;
-    case Op::SwiGlu:
-      pool_.run(pass.tokens, [&](size_t token, size_t) {
-        const float* const gate = in.data + token * in.stride;
-        kernels_.swiglu(gate, gate + out.width, out.width, out.data + token * out.stride);
-      });
-      break;
-    case Op::Add: {
-      const Activation other = rows(step.in[1]);
-      pool_.run(pass.tokens, [&](size_t token, size_t) {
-        kernels_.add(in.data + token * in.stride, other.data + token * other.stride, out.width, out.data + token * out.stride);
-      });
-      break;
-    }
   }
-  if (observer_) show(step, out, pass.tokens);
+  if (!observer_) return;
+  run_waiting_rows(pass);
+  show(step, out, pass.tokens);
 }
 
-void CpuNetwork::linear(const Matrix& matrix, const Activation& in, size_t tokens, const Activation& out) const {
+void CpuNetwork::run_row(const Step& step, size_t row) const {
+  const Activation in = rows(step.in[0]), out = rows(step.out);
+  const float* const from = in.data + row * in.stride;
+  float* const to = out.data + row * out.stride;
+  if (step.op == Op::RmsNorm) {
+    kernels_.rms_norm(from, weights_.norm(step.weight), in.width, plan_->config.rms_epsilon, to);
+  } else if (step.op == Op::SwiGlu) {
+    kernels_.swiglu(from, from + out.width, out.width, to);
+  } else {
+    const Activation other = rows(step.in[1]);
+    kernels_.add(from, other.data + row * other.stride, out.width, to);
+  }
+}
+
+void CpuNetwork::run_waiting_rows(Pass& pass) const {
+  if (pass.waiting.empty()) return;
+  pool_.run(pass.tokens, [&](size_t row, size_t) {
+    for (const Step* step : pass.waiting) run_row(*step, row);
+  });
+  pass.waiting.clear();
+}
+
+void CpuNetwork::linear(const Matrix& matrix, const Activation& in, Pass& pass, const Activation& out) const {
   size_t first_row = 0, columns = 0;
   QuantizedInput input;  // by groups of `columns`; parts share it
   for (const MatrixPart& part : matrix.parts) {
     const Activation rows{out.data + first_row, out.stride, part.rows};
     first_row += part.rows;
     if (part.panels == nullptr) {
-      float_part(part, in, tokens, rows);
+      run_waiting_rows(pass);
+      float_part(part, in, pass.tokens, rows);
       continue;
     }
     const PanelMatrix& panels = part.panels->matrix();
     if (const size_t wanted = input_group(panels.depth, panels.group); activation_format_ == ActivationFormat::Int8 && wanted != columns) {
       columns = wanted;
-      input = quantized(in, tokens, columns);
+      input = quantized(in, pass, columns);
     }
-    coded_part(panels, input, in, tokens, rows);
+    run_waiting_rows(pass);
+    coded_part(panels, input, in, pass.tokens, rows);
   }
 }
 
@@ -328,19 +342,20 @@ void CpuNetwork::coded_part(const PanelMatrix& matrix, const QuantizedInput& inp
 }
 
 // The input of a matrix as int8 codes by groups of columns; valid until the next call.
-QuantizedInput CpuNetwork::quantized(const Activation& in, size_t tokens, size_t group) const {
+QuantizedInput CpuNetwork::quantized(const Activation& in, Pass& pass, size_t group) const {
   // As stride_of() has it: rows a power of two apart would meet in the same cache sets.
   const size_t stride = (in.width + 63) / 64 * 64 + 64, groups = (in.width + group - 1) / group;
-  input_codes_.reserve(tokens * stride, "quantized activations");
-  input_scales_.reserve(tokens * groups * sizeof(float), "quantized activations");
-  input_sums_.reserve(tokens * groups * sizeof(int32_t), "quantized activations");
+  input_codes_.reserve(pass.tokens * stride, "quantized activations");
+  input_scales_.reserve(pass.tokens * groups * sizeof(float), "quantized activations");
+  input_sums_.reserve(pass.tokens * groups * sizeof(int32_t), "quantized activations");
   auto* const codes = reinterpret_cast<int8_t*>(input_codes_.data());
   auto* const sums = reinterpret_cast<int32_t*>(input_sums_.data());
-  const auto quantize = [&](size_t token, size_t) {
-    kernels_.quantize_input(in.data + token * in.stride, in.width, group, codes + token * stride, input_scales_.floats() + token * groups,
-                            sums + token * groups);
-  };
-  pool_.run(tokens, quantize);
+  pool_.run(pass.tokens, [&](size_t row, size_t) {
+    for (const Step* step : pass.waiting) run_row(*step, row);
+    kernels_.quantize_input(in.data + row * in.stride, in.width, group, codes + row * stride, input_scales_.floats() + row * groups,
+                            sums + row * groups);
+  });
+  pass.waiting.clear();
   return {codes, stride, input_scales_.floats(), sums};
 }
 

@@ -26,11 +26,14 @@ class CpuNetwork final : public Network {
   void check(std::span<const Turn> turns) const;
   Pass prepare(std::span<const Turn> turns) const;
   void run_step(size_t index, Pass& pass, Logits& out) const;
+  // Steps that work on each row alone wait until a step needs all rows: then each row goes through all of them while it is in the cache.
+  void run_row(const Step& step, size_t row) const;
+  void run_waiting_rows(Pass& pass) const;
   void keep_wanted_rows(size_t index, Pass& pass) const;
-  void linear(const Matrix& matrix, const Activation& in, size_t tokens, const Activation& out) const;
+  void linear(const Matrix& matrix, const Activation& in, Pass& pass, const Activation& out) const;
   void float_part(const MatrixPart& part, const Activation& in, size_t tokens, const Activation& out) const;
   void coded_part(const PanelMatrix& matrix, const QuantizedInput& input, const Activation& in, size_t tokens, const Activation& out) const;
-  QuantizedInput quantized(const Activation& in, size_t tokens, size_t group) const;
+  QuantizedInput quantized(const Activation& in, Pass& pass, size_t group) const;  // runs the waiting rows as well
   void show(const Step& step, const Activation& out, size_t tokens) const;
   Activation rows(Value value) const;
 

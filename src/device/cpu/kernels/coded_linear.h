@@ -436,6 +436,25 @@ void coded_block_tokens_of(const Work& work, const Block& block, size_t token, s
   for (; row < block.end; row += lanes) coded_block_tile<Product, 1, C>(work, block, row, token, kept + (row - block.row) * C);
 }
 
+// Fetches the next block's lines of codes, a few for each tile of the block at hand.
+class CodesAhead {
+ public:
+  CodesAhead(const PanelMatrix& weight, size_t panel, size_t panels, size_t line, size_t lines)
+      : panel_lines_(weight.bits == 4 ? lines_of<4>(weight.depth) : lines_of<8>(weight.depth)), panels_(panels) {
+    from_ = weight.codes + (panel * panel_lines_ + line) * panel_line_bytes;
+    const size_t left = line < panel_lines_ ? panel_lines_ - line : 0;
+    end_ = panels * (left < lines ? left : lines);
+  }
+  __attribute__((always_inline)) void fetch(size_t count) {
+    for (; count != 0 && next_ < end_; --count, ++next_)
+      __builtin_prefetch(from_ + (next_ % panels_ * panel_lines_ + next_ / panels_) * panel_line_bytes, 0, 2);
+  }
+
+ private:
+  size_t panel_lines_, panels_, next_ = 0, end_;
+  const std::byte* from_;
+};
+
 // Weights are made ready once for a block of tokens, in pieces that stay in the first cache beside a tile's activations.
 template <typename Product>
 void many_coded_tokens(const Work& work) {
@@ -469,16 +488,10 @@ void many_coded_tokens(const Work& work) {
             store(scales + group * coded_block_rows + v * lanes, factors.scale(0));
             if (factors.has_zero_points()) store(zero_points + group * coded_block_rows + v * lanes, factors.zero_point(0));
           }
-        // While this block is used the codes of the next one come.
-        const size_t next_first = (first + Product::block_depth) * Product::code_bits / 32, lines = lines_of<Product::code_bits>(weight.depth);
-        const size_t next_lines = lines - (next_first < lines ? next_first : lines);
-        constexpr size_t block_lines = Product::block_depth * Product::code_bits / 32;
-        size_t fetched = 0;
-        const size_t to_fetch = panels * (next_lines < block_lines ? next_lines : block_lines);
+        CodesAhead ahead(weight, panel, panels, (first + Product::block_depth) * Product::code_bits / 32, Product::block_depth * Product::code_bits / 32);
         for (size_t token = first_token; token < end_token; token += Product::tile_tokens) {
           constexpr size_t tile = Product::tile_tokens;
-          for (size_t i = 0; i < 4 && fetched < to_fetch; ++i, ++fetched)
-            __builtin_prefetch(weight.codes + ((panel + fetched % panels) * lines + next_first + fetched / panels) * panel_line_bytes, 0, 2);
+          ahead.fetch(4);
           coded_block_tokens_of<Product>(work, block, token, end_token - token < tile ? end_token - token : tile,
                                    kept + (token - first_token) * coded_block_rows);
         }
