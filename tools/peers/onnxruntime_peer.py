@@ -1,0 +1,49 @@
+"""ONNX Runtime GenAI on the CPU with its defaults: its own builder makes the model. As a program, it answers once."""
+
+import json
+import os
+
+import peer
+
+
+class OnnxRuntime(peer.Peer):
+    name = "ONNX Runtime GenAI"
+    folder = "onnxruntime"
+    package = "onnxruntime-genai"
+    model = "int4, blocks of 128, symmetric, accuracy level 4; embedding fp32"
+    weights = "*.onnx.data"
+    embedding_bits = 32
+    source = os.path.abspath(__file__)
+
+    def install(self):
+        self.environment.install("onnxruntime", ["onnxruntime-genai", "onnxruntime", "numpy"])
+
+    def make_model(self, checkpoint, out):
+        self.environment.install("onnxruntime-builder", ["onnx", "onnx-ir", "torch", "transformers"])
+        self.environment.run("model-onnxruntime", ["-m", "onnxruntime_genai.models.builder", "-i", checkpoint, "-o", out, "-p", "int4", "-e", "cpu",
+                                                   "-c", out + ".cache", "--extra_options", "block_size=128", "is_symmetric=true",
+                                                   "accuracy_level=4"])
+
+
+def answer(options):
+    import onnxruntime_genai
+
+    config = onnxruntime_genai.Config(options.model)
+    config.overlay(json.dumps({"model": {"decoder": {"session_options": {"intra_op_num_threads": options.threads}}}}))
+    model = onnxruntime_genai.Model(config)
+    params = onnxruntime_genai.GeneratorParams(model)
+    length = len(options.ids) + options.max_new_tokens
+    params.set_search_options(do_sample=False, min_length=length, max_length=length)  # no end before it
+    generator = onnxruntime_genai.Generator(model, params)
+    ids = []
+    clock = peer.Clock()
+    generator.append_tokens(options.ids)
+    while len(ids) < options.max_new_tokens:
+        generator.generate_next_token()
+        clock.tick()
+        ids.append(int(generator.get_next_tokens()[0]))
+    clock.report(ids)
+
+
+if __name__ == "__main__":
+    answer(peer.arguments())
