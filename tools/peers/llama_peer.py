@@ -32,7 +32,8 @@ class Llama(peer.Peer):
         return [*super().command(*arguments), "--flash-attention", self.options.flash_attention]
 
 
-def answer(options):
+def main():
+    options = peer.arguments("--flash-attention")
     import llama_cpp
     import numpy
 
@@ -48,20 +49,22 @@ def answer(options):
         raise SystemExit("error: llama.cpp did not load the model; the lines above say why")
     width = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model))
 
-    def next_token(tokens):
-        array = (llama_cpp.llama_token * len(tokens))(*tokens)
-        if llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(array, len(tokens))):
+    def next_token(ids):
+        array = (llama_cpp.llama_token * len(ids))(*ids)
+        if llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(array, len(ids))):
             raise SystemExit("error: llama_decode failed; the lines above say why")
         return int(numpy.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(context, -1), (width,)).argmax())
 
-    ids, tokens = [], options.ids
-    clock = peer.Clock()
-    while len(ids) < options.max_new_tokens:
-        tokens = [next_token(tokens)]
-        clock.tick()
-        ids += tokens
-    clock.report(ids)
+    def generate(ids, new_tokens, tick):
+        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(context), True)
+        new = []
+        while len(new) < new_tokens:
+            new.append(next_token([new[-1]] if new else ids))
+            tick()
+        return new
+
+    peer.answer(options, generate)
 
 
 if __name__ == "__main__":
-    answer(peer.arguments("--flash-attention"))
+    main()

@@ -3,8 +3,8 @@
     tools/peers/run.sh [options]
 
 Sets the peers up in .venv/speed, makes each one's 4-bit model of the same checkpoint (by default a synthetic Phi-3-mini), and runs them one
-after another, round by round, each run in a process of its own: greedy, without speculation, stop tokens ignored, no warm-up, model files in
-the page cache. What can't be installed, made or run is said in the report, and the rest goes on. Ctrl-C ends with a report of what is there.
+after another, round by round, each run in a process of its own: greedy, without speculation, stop tokens ignored, model files in the page
+cache. What can't be installed, made or run is said in the report, and the rest goes on. Ctrl-C ends with a report of what is there.
 """
 
 import argparse
@@ -60,6 +60,7 @@ def parse():
     parser.add_argument("--philo-model", metavar="FOLDER", help="philo's int4 folder, where there is one already")
     parser.add_argument("--cache", default=os.path.join(ROOT, "build", "peers"), metavar="FOLDER", help="where models lie; default: build/peers")
     parser.add_argument("--flash-attention", choices=["auto", "on", "off"], default="auto", help="llama.cpp's; default: %(default)s, as it comes")
+    parser.add_argument("--cold", action="store_true", help="no short answer before the measured one, which philo never has")
     parser.add_argument("--prepare", action="store_true", help="install and make models only")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     options = parser.parse_args()
@@ -215,7 +216,7 @@ def main():
     os.makedirs(os.path.join(options.cache, "log"), exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     environment = Environment(os.path.join(ROOT, ".venv", "speed"), os.path.join(options.cache, "log"))
-    result = {"cpu": processor()[0], "threads": options.threads, "new_tokens": options.new_tokens, "peers": {}, "absent": {}, "roofs": [], "runs": []}
+    result = {"cpu": processor()[0], "threads": options.threads, "new_tokens": options.new_tokens, "cold": options.cold, "peers": {}, "absent": {}, "roofs": [], "runs": []}
     stopped = False
     try:
         config = cached_config(environment, options)

@@ -25,25 +25,29 @@ class OnnxRuntime(peer.Peer):
                                                    "accuracy_level=4"])
 
 
-def answer(options):
+def main():
+    options = peer.arguments()
     import onnxruntime_genai
 
     config = onnxruntime_genai.Config(options.model)
     config.overlay(json.dumps({"model": {"decoder": {"session_options": {"intra_op_num_threads": options.threads}}}}))
     model = onnxruntime_genai.Model(config)
-    params = onnxruntime_genai.GeneratorParams(model)
-    length = len(options.ids) + options.max_new_tokens
-    params.set_search_options(do_sample=False, min_length=length, max_length=length)  # no end before it
-    generator = onnxruntime_genai.Generator(model, params)
-    ids = []
-    clock = peer.Clock()
-    generator.append_tokens(options.ids)
-    while len(ids) < options.max_new_tokens:
-        generator.generate_next_token()
-        clock.tick()
-        ids.append(int(generator.get_next_tokens()[0]))
-    clock.report(ids)
+
+    def generate(ids, new_tokens, tick):
+        params = onnxruntime_genai.GeneratorParams(model)
+        length = len(ids) + new_tokens
+        params.set_search_options(do_sample=False, min_length=length, max_length=length)  # no end before it
+        generator = onnxruntime_genai.Generator(model, params)
+        generator.append_tokens(ids)
+        new = []
+        while len(new) < new_tokens:
+            generator.generate_next_token()
+            tick()
+            new.append(int(generator.get_next_tokens()[0]))
+        return new
+
+    peer.answer(options, generate)
 
 
 if __name__ == "__main__":
-    answer(peer.arguments())
+    main()

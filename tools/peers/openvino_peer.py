@@ -25,27 +25,33 @@ class OpenVino(peer.Peer):
                              TMPDIR=os.path.dirname(out))  # a copy with 16 bits lies there meanwhile
 
 
-def answer(options):
+def main():
+    options = peer.arguments()
     import numpy
     import openvino
     import openvino_genai
 
     class Streamer(openvino_genai.StreamerBase):
+        def __init__(self, tick):
+            super().__init__()
+            self.tick = tick
+
         def write(self, tokens):
             for _ in tokens if isinstance(tokens, list) else [tokens]:
-                clock.tick()
+                self.tick()
             return openvino_genai.StreamingStatus.RUNNING
 
         def end(self):
             pass
 
     pipeline = openvino_genai.LLMPipeline(options.model, "CPU", INFERENCE_NUM_THREADS=options.threads)
-    config = openvino_genai.GenerationConfig(max_new_tokens=options.max_new_tokens, ignore_eos=True, do_sample=False)
-    ids = openvino.Tensor(numpy.array([options.ids], numpy.int64))
-    clock = peer.Clock()
-    result = pipeline.generate(ids, config, Streamer())
-    clock.report([int(token) for token in result.tokens[0]])
+
+    def generate(ids, new_tokens, tick):
+        config = openvino_genai.GenerationConfig(max_new_tokens=new_tokens, ignore_eos=True, do_sample=False)
+        return pipeline.generate(openvino.Tensor(numpy.array([ids], numpy.int64)), config, Streamer(tick)).tokens[0]
+
+    peer.answer(options, generate)
 
 
 if __name__ == "__main__":
-    answer(peer.arguments())
+    main()
