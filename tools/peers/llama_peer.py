@@ -1,6 +1,7 @@
 """llama.cpp through the binding of its C interface, built for this machine from PyPI's source archive. As a program, it answers once."""
 
 import os
+import shutil
 
 import peer
 
@@ -17,7 +18,10 @@ class Llama(peer.Peer):
     source = os.path.abspath(__file__)
 
     def install(self):
-        self.environment.install("llama", ["llama-cpp-python"], "--no-binary", "llama-cpp-python", CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF")
+        # clang where it is there: g++ 12 leaves out most of AMX's tile configuration, and the first tile is an illegal instruction then
+        compilers = {"CC": "clang-19", "CXX": "clang++-19"} if shutil.which("clang++-19") else {}
+        self.environment.install("llama", ["llama-cpp-python"], "--no-binary", "llama-cpp-python", "--no-cache-dir",
+                                 CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF", **compilers)
 
     def version(self):
         return f"{REVISION} ({self.package} {super().version()}), flash attention {self.options.flash_attention}"

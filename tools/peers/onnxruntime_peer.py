@@ -21,7 +21,7 @@ class OnnxRuntime(peer.Peer):
     def make_model(self, checkpoint, out):
         self.environment.install("onnxruntime-builder", ["onnx", "onnx-ir", "torch", "transformers"])
         self.environment.run("model-onnxruntime", ["-m", "onnxruntime_genai.models.builder", "-i", checkpoint, "-o", out, "-p", "int4", "-e", "cpu",
-                                                   "-c", out + ".cache", "--extra_options", "block_size=128", "is_symmetric=true",
+                                                   "-c", self.options.cache, "--extra_options", "block_size=128", "is_symmetric=true",
                                                    "accuracy_level=4"])
 
 

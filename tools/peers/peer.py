@@ -1,4 +1,7 @@
-"""What the engines share: how one is asked from outside, and, in the process of each, its arguments and the figures that it prints."""
+"""What the engines share: how one is asked from outside, and, in the process of each, its arguments and the figures that it prints.
+
+A peer's file is imported by measure.py as well, outside the virtual environment: it imports its engine in main() only.
+"""
 
 import argparse
 import glob

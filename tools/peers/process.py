@@ -48,5 +48,6 @@ def execute(command, log, capture=False, **variables):
     finished = Finished(output, time.monotonic() - begin, usage.ru_maxrss * 1024)
     process.returncode = os.waitstatus_to_exitcode(status)  # Popen did not wait itself
     if process.returncode:
-        raise Failure(f"{os.path.basename(command[0])} exits with {process.returncode}: {reason(log)} ({log})")
+        how = f"exits with {process.returncode}" if process.returncode > 0 else f"is ended by {signal.Signals(-process.returncode).name}"
+        raise Failure(f"{os.path.basename(command[0])} {how}: {reason(log)} ({log})")
     return finished
