@@ -29,6 +29,7 @@ ARROWS = {
     "generate": ["device", "format", "tokenizer"],
     "score": ["device", "tokenizer"],
     "convert": ["checkpoint", "emit", "score"],
+    "bench": ["checkpoint", "generate"],
     "api": ["*"],
 }
 # The registry knows every device folder: these files, and CMake's target for them, lean on the folders below theirs.

@@ -14,4 +14,5 @@ std::unique_ptr<Command> make_tokenize(CLI::App& program);
 std::unique_ptr<Command> make_inspect(CLI::App& program);
 std::unique_ptr<Command> make_devices(CLI::App& program);
 std::unique_ptr<Command> make_selftest(CLI::App& program);
+std::unique_ptr<Command> make_bench(CLI::App& program);
 std::unique_ptr<Command> make_completion(CLI::App& program);

@@ -20,7 +20,7 @@ struct CommandWords {
 
 std::map<std::string, std::vector<std::string>> choices_by_option() {
   std::map<std::string, std::vector<std::string>> choices;
-  for (const char* group : {"load", "conversation", "generate", "score", "inspect", "convert"}) {
+  for (const char* group : {"load", "conversation", "generate", "score", "inspect", "convert", "bench"}) {
     const auto table = nlohmann::json::parse(philo::describe_options(group));
     for (const auto& option : table.at("options"))
       if (!option.at("choices").empty())
@@ -45,7 +45,7 @@ std::vector<CommandWords> read_commands(const CLI::App& program) {
                       option->get_snames().empty() ? "" : option->get_snames().front(),
                       option->get_description(),
                       option->get_items_expected_max() > 0,
-                      type == "F" || type == "OUT.safetensors",
+                      type == "F" || type == "IDS" || type == "OUT.safetensors" || type == "OLD.json",
                       {}};
       if (const auto known = choices.find(word.long_name); known != choices.end()) word.choices = known->second;
       if (!word.choices.empty()) word.takes_file = false;

@@ -14,6 +14,7 @@ constexpr const char* program_footer = R"(Examples:
   philo chat models/Phi-3-mini-4k-instruct     a conversation; /help says what it knows
   philo inspect models/Phi-3-mini-4k-instruct  what is in a model and what memory it takes
   philo convert models/Phi-3-mini-4k-instruct models/phi-3-int4   a copy with weights in 4 bits
+  philo bench models/phi-3-int4                how fast this machine runs it, beside what it could
 
 philo COMMAND --help explains each command. Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the input can't be used,
 4 the device can't be used, 5 not enough memory or disk, 130 stopped by Ctrl-C.)";
@@ -70,8 +71,8 @@ int main(int argc, char** argv) {
     program.allow_extras();
     program.footer(program_footer);
     std::vector<std::unique_ptr<Command>> commands;
-    for (const auto make :
-         {make_run, make_chat, make_convert, make_score, make_tokenize, make_inspect, make_devices, make_selftest, make_completion})
+    for (const auto make : {make_run, make_chat, make_convert, make_score, make_tokenize, make_inspect, make_devices,
+                            make_selftest, make_bench, make_completion})
       commands.push_back(make(program));
     return run_program(program, commands, std::move(arguments), output);
   } catch (const CommandError& error) {

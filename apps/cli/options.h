@@ -33,6 +33,7 @@ class Command {
 
   philo::Options given(const std::string& group) const;  // checked by the library
   std::string model_path() const;                        // throws where the demo model is wanted and not there
+  bool names_model() const { return has(model_); }
   static bool has(const CLI::Option* option) { return option->count() > 0; }
   static std::string text(const CLI::Option* option);  // throws where it is given twice
   std::string note_without_effect(const std::vector<CLI::Option*>& options) const;

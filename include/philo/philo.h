@@ -94,9 +94,10 @@ PHILO_API void philo_tokens_free(philo_token* tokens);
 PHILO_API const char* philo_version(void); /* "0.1.0" */
 
 /* What the options of a group are: {"options": [{"name", "type", "value", "help", "default", "repeats", "choices",
- * "range"}]}. Groups: "load" (philo_model_open), "conversation" (philo_conversation_new), "generate"
- * (philo_conversation_answer and _continue), "score" (philo_score_*), "inspect" (philo_inspect), "convert"
- * (philo_convert), "machine" (philo_machine). */
+ * "range"}]}; types are "flag", "integer", "integers" (separated by commas), "number", "text" and "choice". Groups:
+ * "load" (philo_model_open), "conversation" (philo_conversation_new), "generate" (philo_conversation_answer and
+ * _continue), "score" (philo_score_*), "inspect" (philo_inspect), "convert" (philo_convert), "machine" (philo_machine),
+ * "bench" (philo_bench). */
 PHILO_API philo_status philo_options_describe(const char* group, char** json, philo_error** error);
 
 /* Checks names and values as the calls of the group would, without doing anything. */
@@ -253,6 +254,36 @@ PHILO_API philo_status philo_convert(const char* source, const char* target, con
  * is a result, not an error. */
 PHILO_API philo_status philo_selftest(const char* path, const philo_option* options, size_t option_count,
                                       const philo_callbacks* callbacks, char** json, philo_error** error);
+
+/* ---- bench ---- */
+
+/* Measures how long the first token and each next one take, for every combination of the options device,
+ * weight-format, prompt-tokens, depth and sessions. The model is that at `path` or, where it is NULL, that of the
+ * option "synthetic". Prompts are random tokens, other ones in each repetition, so that no cache holds them; with
+ * "replay" (token ids, separated by commas or white space) depth, prompt and continuation are taken from these. Each
+ * combination of device and weight format is loaded alone; a warm-up and then the repetitions follow. Options: group
+ * "bench". The limits of the machine are measured first, as philo_machine does. The report: {"model", "machine":
+ * {"cpu", "threads", "read_gb_per_s", "int8_gop_per_s": {isa: x}, "fp32_gflop_per_s": {isa: x}, "memory_bytes"},
+ * "build": {"version", "compiler"}, "settings": {"new_tokens", "repetitions", "speculate", "replay",
+ * "activation_format"}, "runs": [...], "notes"}. A run holds
+ * - "device", "isa", "weight_format"; "group_size" (-1: a row), "symmetric" and "ratio" of the block weights, null for
+ *   floats, the ratio also for int8; "kv_format", "sessions", "prompt_tokens" (of each session), "depth";
+ * - "ttft_ms": from the prompts to the first token of the last session, the median of the repetitions;
+ * - "tpot_ms": from there to the last token, for each of new_tokens - 1, the median; null for one new token;
+ * - "spread": (longest - shortest) / median of tpot_ms, or of ttft_ms where that is null; null for one repetition;
+ * - "prefill_tokens_per_s", "decode_tokens_per_s": of all sessions together;
+ * - "share_of_bandwidth": bytes of weights, keys and values of a decoding pass x passes each second / read_gb_per_s;
+ * - "share_of_int8_peak": operations of the prefill / the peak of the run's isa, where int8 is multiplied, else null;
+ * - "load_ms", "peak_memory_bytes": the most that the process held while the run's model was loaded or the run
+ *   computed, mapped file pages included; ever, where the system can't begin that mark anew, which "notes" says;
+ * - "failed": why there are no numbers (they are null); null otherwise;
+ * - "share_of_fp32_peak": as that of int8, where float32 is multiplied;
+ * - "tokens_per_pass": of one session while it decodes; more than 1 where guesses agreed;
+ * - "status": the philo_status of what failed; 0 otherwise.
+ * A combination that fails is a result, and the others go on. Errors of the options or the path and a callback that
+ * asks to stop end the call. */
+PHILO_API philo_status philo_bench(const char* path, const philo_option* options, size_t option_count,
+                                   const philo_callbacks* callbacks, char** json, philo_error** error);
 
 #ifdef __cplusplus
 }

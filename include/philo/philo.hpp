@@ -201,6 +201,14 @@ inline std::string selftest(const std::string& path, const Options& options = {}
     return philo_selftest(path.c_str(), list.data(), list.size(), bridge.get(), json, error);
   });
 }
+// An empty path: the model of the option "synthetic".
+inline std::string bench(const std::string& path, const Options& options = {}, const Callbacks& callbacks = {}) {
+  const detail::OptionList list(options);
+  const detail::CallbackBridge bridge(callbacks);
+  return detail::json_of(bridge, [&](char** json, philo_error** error) {
+    return philo_bench(path.empty() ? nullptr : path.c_str(), list.data(), list.size(), bridge.get(), json, error);
+  });
+}
 inline std::string describe_options(const std::string& group) {
   return detail::json_of(
       [&](char** json, philo_error** error) { return philo_options_describe(group.c_str(), json, error); });

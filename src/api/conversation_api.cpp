@@ -6,6 +6,7 @@
 #include "api/model.h"
 #include "api/options.h"
 #include "base/utf8.h"
+#include "bench/shares.h"
 #include "generate/conversation_file.h"
 #include "machine/memory.h"
 #include "model/fingerprint.h"

@@ -1,9 +1,8 @@
 #include "api/generation.h"
 
-#include "api/model.h"
 #include "base/random_seed.h"
 #include "base/utf8.h"
-#include "machine/limits.h"
+#include "bench/shares.h"
 
 namespace philo {
 
@@ -35,36 +34,20 @@ std::string unused_by_greedy(const Options& options) {
   return names + (count == 1 ? " is" : " are") + " unused without --do-sample";
 }
 
-OrderedJson share_of(double rate, double limit) {
-  return rate > 0 && limit > 0 ? OrderedJson(rate / limit) : OrderedJson(nullptr);
-}
+OrderedJson number_or_null(std::optional<double> value) { return value ? OrderedJson(*value) : OrderedJson(nullptr); }
 
 // Bytes of weights, keys and values that decoding reads each second.
 double bytes_per_s(const LoadedModel& model, const Traits& traits, const Timings& timings) {
-  const ModelConfig& config = model.checkpoint.config;
-  double seen_tokens = static_cast<double>(timings.prompt_tokens) + static_cast<double>(timings.new_tokens) / 2;
-  if (config.window) seen_tokens = std::min(seen_tokens, static_cast<double>(*config.window));
-  const double bytes = static_cast<double>(traits.weight_bytes) +
-                       seen_tokens * static_cast<double>(kv_bytes_per_token(config, model.device_options.kv_format));
+  if (timings.new_tokens < 2) return 0;
+  const double tokens = static_cast<double>(timings.prompt_tokens) + static_cast<double>(timings.new_tokens) / 2;
   const double passes_per_token = static_cast<double>(timings.decode_passes) / static_cast<double>(timings.new_tokens - 1);
-  return timings.new_tokens < 2 ? 0 : bytes * timings.decode_tokens_per_s * passes_per_token;
+  return pass_bytes(traits, model.checkpoint.config, model.device_options.kv_format, tokens) *
+         timings.decode_tokens_per_s * passes_per_token;
 }
 
-// Multiplications and additions of the Linear steps that the prefill does each second. What follows the last attention
-// is needed for the last token only.
 double operations_per_s(const Plan& plan, const Timings& timings) {
-  double of_each_token = 0, after_attention = 0;
-  for (const Step& step : plan.steps) {
-    if (step.op == Op::Attend) after_attention = 0;
-    if (step.op != Op::Linear) continue;
-    const double operations = 2 * static_cast<double>(step.weight->rows) * static_cast<double>(step.weight->columns);
-    of_each_token += operations;
-    after_attention += operations;
-  }
-  of_each_token -= after_attention;
   if (timings.prefilled_tokens == 0 || timings.prefill_ms <= 0) return 0;
-  const double operations = of_each_token * static_cast<double>(timings.prefilled_tokens) + after_attention;
-  return operations / timings.prefill_ms * 1e3;
+  return prefill_operations(plan, timings.prefilled_tokens) / timings.prefill_ms * 1e3;
 }
 
 OrderedJson logprobs_report(const Tokenizer& tokenizer, const std::vector<Choice>& choices) {
@@ -85,11 +68,8 @@ OrderedJson logprobs_report(const Tokenizer& tokenizer, const std::vector<Choice
 
 OrderedJson timings_report(const LoadedModel& model, const Timings& timings) {
   const Traits traits = model.network->traits();
-  const MachineLimits limits = known_limits(traits.threads).value_or(MachineLimits{});
-  const ComputePeak* const peak = find_peak(limits.peaks, traits.isa);
-  const double operations = operations_per_s(*model.plan, timings) * 1e-9;
-  const double int8 = traits.int8_products && peak != nullptr ? peak->int8_gop_per_s : 0;
-  const double fp32 = !traits.int8_products && peak != nullptr ? peak->fp32_gflop_per_s : 0;
+  const Shares shares =
+      shares_of_limits(traits, bytes_per_s(model, traits, timings), operations_per_s(*model.plan, timings));
   return {{"load_ms", model.load_ms},
           {"ttft_ms", timings.ttft_ms},
           {"tpot_ms", timings.tpot_ms},
@@ -97,9 +77,9 @@ OrderedJson timings_report(const LoadedModel& model, const Timings& timings) {
           {"new_tokens", timings.new_tokens},
           {"prefill_tokens_per_s", timings.prefill_tokens_per_s},
           {"decode_tokens_per_s", timings.decode_tokens_per_s},
-          {"share_of_bandwidth", share_of(bytes_per_s(model, traits, timings) * 1e-9, limits.read_gb_per_s)},
-          {"share_of_int8_peak", share_of(operations, int8)},
-          {"share_of_fp32_peak", share_of(operations, fp32)},
+          {"share_of_bandwidth", number_or_null(shares.bandwidth)},
+          {"share_of_int8_peak", number_or_null(shares.int8_peak)},
+          {"share_of_fp32_peak", number_or_null(shares.fp32_peak)},
           {"prefill_ms", timings.prefill_ms},
           {"prefilled_tokens", timings.prefilled_tokens},
           {"recomputed_tokens", timings.recomputed_tokens},

@@ -5,6 +5,7 @@
 #include "api/model.h"
 #include "api/options.h"
 #include "api/weight_recipe.h"
+#include "bench/shares.h"
 #include "convert/assign_formats.h"
 #include "machine/memory.h"
 

@@ -2,9 +2,9 @@
 #include <vector>
 
 #include "api/handles.h"
+#include "api/machine_report.h"
 #include "api/options.h"
 #include "machine/cpu.h"
-#include "machine/limits.h"
 #include "machine/memory.h"
 
 namespace philo {
@@ -34,6 +34,29 @@ OrderedJson devices_report() {
 
 OrderedJson number_or_null(double value) { return value > 0 ? OrderedJson(value) : OrderedJson(nullptr); }
 
+OrderedJson machine_report(const Options& options, const Callbacks& callbacks) {
+  const auto limits = machine_limits(std::vector{threads_of(options), 1}, limits_options(options, callbacks));
+  OrderedJson report = described_machine();
+  report.update(limits_report(limits[0]));
+  report["one_thread"] = limits_report(limits[1]);
+  return report;
+}
+
+}  // namespace
+
+LimitsOptions limits_options(const Options& options, const Callbacks& callbacks) {
+  LimitsOptions wanted;
+  wanted.cache_folder = options.text("cache-folder").value_or("");
+  wanted.remeasure = options.flag("remeasure");
+  wanted.note = [&callbacks](std::string_view note) { callbacks.note(note); };
+  wanted.progress = callbacks.progress();
+  return wanted;
+}
+
+int threads_of(const Options& options) {
+  return static_cast<int>(options.integer("threads").value_or(static_cast<int64_t>(cpu().cores)));
+}
+
 OrderedJson limits_report(const MachineLimits& limits) {
   OrderedJson int8 = OrderedJson::object(), fp32 = OrderedJson::object();
   for (const ComputePeak& peak : limits.peaks) {
@@ -46,22 +69,6 @@ OrderedJson limits_report(const MachineLimits& limits) {
           {"fp32_gflop_per_s", std::move(fp32)},
           {"disturbed", limits.disturbed}};
 }
-
-OrderedJson machine_report(const Options& options, const Callbacks& callbacks) {
-  const auto threads = static_cast<int>(options.integer("threads").value_or(static_cast<int64_t>(cpu().cores)));
-  LimitsOptions wanted;
-  wanted.cache_folder = options.text("cache-folder").value_or("");
-  wanted.remeasure = options.flag("remeasure");
-  wanted.note = [&](std::string_view note) { callbacks.note(note); };
-  wanted.progress = callbacks.progress();
-  const auto limits = machine_limits(std::vector{threads, 1}, wanted);
-  OrderedJson report = described_machine();
-  report.update(limits_report(limits[0]));
-  report["one_thread"] = limits_report(limits[1]);
-  return report;
-}
-
-}  // namespace
 
 }  // namespace philo
 

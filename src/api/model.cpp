@@ -114,27 +114,19 @@ std::string kv_format_name(KvFormat format) {
 
 std::string activation_format_name(ActivationFormat format) { return format == ActivationFormat::Fp32 ? "fp32" : "int8"; }
 
-size_t kv_bytes_per_token(const ModelConfig& config, KvFormat format) {
-  const auto heads = static_cast<size_t>(config.layers * 2 * config.kv_heads), size = static_cast<size_t>(config.head_size);
-  switch (format) {
-    case KvFormat::Fp32:
-      return heads * size * 4;
-    case KvFormat::Fp16:
-      return heads * size * 2;
-    case KvFormat::Int8:
-      return heads * (size + 4);  // and a scale
-  }
-  return 0;
+std::shared_ptr<LoadedModel> load_model(const std::string& path, const Options& options, const Callbacks& callbacks) {
+  return load_model([&] { return open_checkpoint(path); }, options, callbacks);
 }
 
-std::shared_ptr<LoadedModel> load_model(const std::string& path, const Options& options, const Callbacks& callbacks) {
+std::shared_ptr<LoadedModel> load_model(const std::function<Checkpoint()>& open, const Options& options,
+                                        const Callbacks& callbacks) {
   const auto start = std::chrono::steady_clock::now();
   const auto notes = std::make_shared<LoadNotes>(LoadNotes{{}, &callbacks});
   const Device& device = find_device(options.text("device").value_or("cpu"));
   check_device_options(std::string(device.name()), options);
 
   auto model = std::make_shared<LoadedModel>();
-  model->checkpoint = open_checkpoint(path);
+  model->checkpoint = open();
   for (const std::string& note : model->checkpoint.notes) notes->add(note);
   const Checkpoint& checkpoint = model->checkpoint;
   model->plan = std::make_shared<const Plan>(

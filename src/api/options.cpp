@@ -47,13 +47,13 @@ std::string number_text(double value) {
 }
 
 std::string range_text(const OptionSpec& spec) {
-  const bool whole = spec.type == OptionType::Integer;
+  const bool list = spec.type == OptionType::Integers, whole = list || spec.type == OptionType::Integer;
   const auto bound = [&](double value) {
     return whole ? std::to_string(static_cast<int64_t>(value)) : number_text(value);
   };
-  std::string text = whole ? "a whole number" : "a number";
+  std::string text = list ? "whole numbers" : whole ? "a whole number" : "a number";
   text += spec.above_low ? " above " + bound(spec.low) : " from " + bound(spec.low);
-  return text + (spec.above_low ? " and up to " : " to ") + bound(spec.high);
+  return text + (spec.above_low ? " and up to " : " to ") + bound(spec.high) + (list ? ", separated by commas" : "");
 }
 
 template <class T>
@@ -101,12 +101,13 @@ OptionGroup option_group(std::string_view name) {
   if (name == "inspect") return OptionGroup::Inspect;
   if (name == "convert") return OptionGroup::Convert;
   if (name == "machine") return OptionGroup::Machine;
+  if (name == "bench") return OptionGroup::Bench;
   throw usage_error("no option group " + shown(name) +
-                    "; expected load, conversation, generate, score, inspect, convert or machine");
+                    "; expected load, conversation, generate, score, inspect, convert, machine or bench");
 }
 
 OrderedJson describe_options(OptionGroup group) {
-  static constexpr const char* type_names[] = {"flag", "integer", "number", "text", "choice"};
+  static constexpr const char* type_names[] = {"flag", "integer", "integers", "number", "text", "choice"};
   OrderedJson list = OrderedJson::array();
   for (const OptionSpec& spec : option_table()) {
     if (!in_group(spec, group)) continue;
@@ -116,7 +117,8 @@ OrderedJson describe_options(OptionGroup group) {
     entry["default"] = spec.fallback;
     entry["repeats"] = spec.repeats;
     entry["choices"] = split_choices(spec.choices);
-    if (spec.type == OptionType::Integer || spec.type == OptionType::Number) entry["range"] = range_text(spec);
+    if (spec.type == OptionType::Integer || spec.type == OptionType::Integers || spec.type == OptionType::Number)
+      entry["range"] = range_text(spec);
     list.push_back(std::move(entry));
   }
   return {{"options", std::move(list)}};
@@ -133,6 +135,16 @@ Options::Value Options::parsed(const OptionSpec& spec, std::string_view text) {
       if (!parse_number(text, value.integer) || static_cast<double>(value.integer) < spec.low ||
           static_cast<double>(value.integer) > spec.high)
         throw wrong_value(spec, text, range_text(spec));
+      break;
+    case OptionType::Integers:
+      for (size_t at = 0; at <= text.size();) {
+        const size_t end = std::min(text.find(',', at), text.size());
+        int64_t& number = value.integers.emplace_back();
+        if (!parse_number(text.substr(at, end - at), number) || static_cast<double>(number) < spec.low ||
+            static_cast<double>(number) > spec.high)
+          throw wrong_value(spec, text, range_text(spec));
+        at = end + 1;
+      }
       break;
     case OptionType::Number:
       if (!parse_number(text, value.number) || !std::isfinite(value.number) || value.number < spec.low ||
@@ -194,6 +206,11 @@ std::optional<bool> Options::boolean(std::string_view name) const {
 std::optional<int64_t> Options::integer(std::string_view name) const {
   const Value* value = find(name);
   return value != nullptr ? std::optional(value->integer) : std::nullopt;
+}
+
+std::vector<int64_t> Options::integers(std::string_view name) const {
+  const Value* value = find(name);
+  return value != nullptr ? value->integers : std::vector<int64_t>();
 }
 
 std::optional<double> Options::number(std::string_view name) const {

@@ -22,10 +22,11 @@ enum class OptionGroup : uint8_t {
   Score = 8,
   Inspect = 16,
   Convert = 32,
-  Machine = 64
+  Machine = 64,
+  Bench = 128
 };
 
-enum class OptionType : uint8_t { Flag, Integer, Number, Text, Choice };
+enum class OptionType : uint8_t { Flag, Integer, Integers, Number, Text, Choice };  // Integers: separated by commas
 
 struct OptionSpec {
   std::string_view name;  // as on the command line, without dashes
@@ -34,7 +35,7 @@ struct OptionSpec {
   std::string_view value;          // what help calls the value: "N", "TEXT"
   std::string_view help;           // one sentence
   std::string_view fallback = {};  // what holds without it, for people; may be empty
-  double low = 0, high = 0;        // of Integer and Number, both included
+  double low = 0, high = 0;        // of Integer, Integers and Number, both included
   bool above_low = false;          // `low` itself is not allowed
   bool repeats = false;
   std::string_view choices = {};  // of Choice: "a|b"
@@ -57,6 +58,7 @@ class Options {
   bool flag(std::string_view name) const;  // false where not given
   std::optional<bool> boolean(std::string_view name) const;
   std::optional<int64_t> integer(std::string_view name) const;
+  std::vector<int64_t> integers(std::string_view name) const;  // empty where not given
   std::optional<double> number(std::string_view name) const;
   std::optional<std::string> text(std::string_view name) const;
   std::vector<std::string> texts(std::string_view name) const;
@@ -66,6 +68,7 @@ class Options {
     const OptionSpec* spec;
     std::string text;
     int64_t integer = 0;
+    std::vector<int64_t> integers = {};
     double number = 0;
     bool boolean = false;
   };

@@ -31,7 +31,7 @@ TEST(Options, TableIsSound) {
     EXPECT_EQ(spec.type == OptionType::Flag, spec.value.empty()) << spec.name;
     EXPECT_EQ(spec.type == OptionType::Choice, !spec.choices.empty()) << spec.name;
     EXPECT_EQ(spec.refused.empty(), spec.refusal.empty()) << spec.name;
-    if (spec.type == OptionType::Integer || spec.type == OptionType::Number) {
+    if (spec.type == OptionType::Integer || spec.type == OptionType::Integers || spec.type == OptionType::Number) {
       EXPECT_LT(spec.low, spec.high) << spec.name;
     }
   }
@@ -53,6 +53,17 @@ TEST(Options, ReadsValues) {
   EXPECT_EQ(options.integer("seed"), 9223372036854774784);
   EXPECT_EQ(options.texts("stop"), (std::vector<std::string>{"a", "[b]"}));
   EXPECT_EQ(options.text("logprobs"), std::nullopt);
+}
+
+TEST(Options, ReadsLists) {
+  const Options options = parsed(OptionGroup::Bench, {{"prompt-tokens", "128,512"}, {"depth", "0"}});
+  EXPECT_EQ(options.integers("prompt-tokens"), (std::vector<int64_t>{128, 512}));
+  EXPECT_EQ(options.integers("depth"), (std::vector<int64_t>{0}));
+  EXPECT_EQ(options.integers("sessions"), (std::vector<int64_t>{}));
+  for (const char* value : {"", ",", "1,", ",1", "1,,2", "1, 2", "1;2", "0", "-1", "1,0", "2147483648"})
+    EXPECT_NE(refused(OptionGroup::Bench, {{"prompt-tokens", value}}), "") << value;
+  EXPECT_EQ(refused(OptionGroup::Bench, {{"depth", "1,x"}}),
+            "--depth: found \"1,x\", expected whole numbers from 0 to 2147483647, separated by commas");
 }
 
 TEST(Options, RefusesWhatIsNotInTheTable) {
@@ -89,7 +100,7 @@ TEST(Options, RefusesChoicesOfOtherVersions) {
 }
 
 TEST(Options, DescribesEachGroup) {
-  for (const char* name : {"load", "conversation", "generate", "score", "inspect", "machine"}) {
+  for (const char* name : {"load", "conversation", "generate", "score", "inspect", "convert", "machine", "bench"}) {
     const OrderedJson table = describe_options(option_group(name));
     EXPECT_FALSE(table.at("options").empty()) << name;
     for (const auto& option : table.at("options"))

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "machine/bandwidth.h"
 #include "machine/cpu.h"
@@ -63,6 +64,16 @@ TEST(Memory, SizesAreOrdered) {
   EXPECT_GT(status.resident_bytes, 0u);
   EXPECT_GE(status.peak_bytes, status.resident_bytes / 2);
 #endif
+}
+
+TEST(Memory, ThePeakBeginsAnewWhereTheSystemAllowsIt) {
+  constexpr size_t bytes = size_t{64} << 20;
+  {
+    const std::vector<char> large(bytes, 1);
+  }
+  const size_t before = memory_status().peak_bytes;
+  if (!reset_peak_memory()) GTEST_SKIP() << "not allowed here";
+  EXPECT_LT(memory_status().peak_bytes, before - bytes / 2);
 }
 
 TEST(Bandwidth, IsMeasured) {

@@ -15,6 +15,12 @@ struct MemoryStatus {
 // Fields that the system does not tell are 0.
 MemoryStatus memory_status();
 
+// Lets peak_bytes begin anew, from what the process holds now. False where the system does not allow it.
+bool reset_peak_memory();
+
+// Gives memory that was freed back to the system, where the C library would keep some.
+void return_free_memory();
+
 // Asks the system to back memory of our own with huge pages, where it has them: fewer page faults while it is filled, fewer misses of the
 // address tables while it is read. Pages that lie only partly in it are left alone.
 void prefer_huge_pages(void* memory, size_t bytes);

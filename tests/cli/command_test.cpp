@@ -70,13 +70,14 @@ TEST_F(Commands, HelpAndVersion) {
   const Outcome help = philo({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_EQ(help.error, "");
-  for (const char* command : {"run", "chat", "convert", "score", "tokenize", "inspect", "devices", "completion"}) {
+  for (const char* command :
+       {"run", "chat", "convert", "score", "tokenize", "inspect", "devices", "bench", "completion"}) {
     EXPECT_TRUE(says(help.out, std::string("\n  ") + command + " "));
     const Outcome own = philo({command, "--help"});
     EXPECT_EQ(own.exit_code, 0);
     EXPECT_TRUE(says(own.out, std::string("Usage: philo ") + command));
     EXPECT_TRUE(says(own.out, "Examples:\n"));
-    for (const char* later : {"bench", "serve"}) EXPECT_FALSE(says(own.out, std::string("philo ") + later));
+    for (const char* later : {"monitor", "serve"}) EXPECT_FALSE(says(own.out, std::string("philo ") + later));
   }
   EXPECT_EQ(philo({"--version"}).out.substr(0, 6), "philo ");
 }
@@ -84,7 +85,7 @@ TEST_F(Commands, HelpAndVersion) {
 TEST_F(Commands, WrongCommandLines) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"rum", tiny}, "nearest is run"},
-      {{"bench", "a"}, "no command \"bench\""},
+      {{"serve", "a"}, "no command \"serve\""},
       {{"run", tiny, "-p", "x", "--tempersture", "0.5"}, "nearest is --temperature"},
       {{"run", tiny, "-p", "x", "--do-sampel"}, "nearest is --do-sample"},
       {{"run", tiny, "more", "-p", "x"}, "\"more\""},
@@ -101,7 +102,8 @@ TEST_F(Commands, WrongCommandLines) {
       {{"run", tiny, "-p", "x", "--max-new-tokens", "3", "--max-new-tokens", "4"}, "given twice"},
       {{"run", tiny, "-p", "x", "--stop", ""}, "--stop"},
       {{"run", tiny, "-p", "x", "--stop", "\xff"}, "--stop: byte 0 is not UTF-8"},
-      {{"run", tiny, "-p", "x", "--weight-format", "int4"}, "--group-size 128 does not divide the 48 columns of tensor"},
+      {{"run", tiny, "-p", "x", "--weight-format", "int4"},
+       "--group-size 128 does not divide the 48 columns of tensor"},
       {{"run", tiny, "-p", "x", "--weight-format", "fp8"}, "expected one of fp32, fp16"},
       {{"run", tiny, "-p", "x", "--kv-format", "int4"}, "expected one of int8, fp16, fp32"},
       {{"run", tiny, "-p", "x", "--sym", "--asym"}, "exclude each other"},
