@@ -1,6 +1,7 @@
 """OpenVINO GenAI on the CPU with its defaults: optimum-intel exports the model, LLMPipeline runs it. As a program, it answers once."""
 
 import os
+import tempfile
 
 import peer
 
@@ -19,10 +20,10 @@ class OpenVino(peer.Peer):
 
     def make_model(self, checkpoint, out):
         self.environment.install("openvino-export", ["optimum-intel", "nncf", "openvino", "openvino-tokenizers", "torch", "transformers"])
-        self.environment.run("model-openvino", ["-m", "optimum.commands.optimum_cli", "export", "openvino", "--model", checkpoint,
-                                                "--task", "text-generation-with-past", "--weight-format", "int4", "--group-size", "128",
-                                                "--ratio", "1.0", "--sym", out],
-                             TMPDIR=os.path.dirname(out))  # a copy with 16 bits lies there meanwhile
+        with tempfile.TemporaryDirectory(dir=self.options.cache) as scratch:  # a copy with 16 bits lies there meanwhile
+            self.environment.run("model-openvino", ["-m", "optimum.commands.optimum_cli", "export", "openvino", "--model", checkpoint,
+                                                    "--task", "text-generation-with-past", "--weight-format", "int4", "--group-size", "128",
+                                                    "--ratio", "1.0", "--sym", out], TMPDIR=scratch)
 
 
 def main():
