@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/refusal.h"
 #include "base/temporary_folder.h"
 
 namespace philo {
@@ -33,13 +34,9 @@ TEST(MappedFile, AnEmptyFileHasNoBytes) {
 TEST(MappedFile, RefusesWhatIsNoFile) {
   const TemporaryFolder folder;
   for (const std::string& path : {folder.path("missing"), folder.path()}) {
-    try {
-      MappedFile::open(path);
-      ADD_FAILURE() << path;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::Input);
-      EXPECT_TRUE(error.message().starts_with(path + ": can't ")) << error.message();
-    }
+    SCOPED_TRACE(path);
+    const std::string message = refusal([&] { MappedFile::open(path); });
+    EXPECT_TRUE(message.starts_with(path + ": can't ")) << message;
   }
 }
 
@@ -78,13 +75,7 @@ TEST(OutputFile, ReplacesAnOlderFile) {
 
 TEST(OutputFile, SaysWhereItCouldNotWrite) {
   const TemporaryFolder folder;
-  try {
-    OutputFile out(folder.path("missing/a"));
-    ADD_FAILURE();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::Failed);
-    EXPECT_NE(error.message().find("can't create"), std::string::npos);
-  }
+  EXPECT_TRUE(says(refusal([&] { OutputFile out(folder.path("missing/a")); }, ErrorCode::Failed), "can't create"));
 }
 
 TEST(OutputFile, TakesPartsInAnyOrder) {

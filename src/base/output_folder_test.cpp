@@ -5,29 +5,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 
 #include "base/error.h"
+#include "base/refusal.h"
 #include "base/temporary_folder.h"
 
 namespace philo {
 namespace {
-
-std::string refusal(const std::function<void()>& act, ErrorCode code) {
-  try {
-    act();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.message();
-    return error.message();
-  }
-  ADD_FAILURE() << "nothing was refused";
-  return "";
-}
-
-testing::AssertionResult says(const std::string& text, const std::string& part) {
-  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "no \"" << part << "\" in: " << text;
-}
 
 // Both ways of keeping the files: without names, and with names in the hidden folder.
 class OutputFolders : public testing::TestWithParam<bool> {

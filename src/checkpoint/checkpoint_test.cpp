@@ -9,7 +9,7 @@
 #include <unistd.h>
 #endif
 
-#include "base/error.h"
+#include "base/refusal.h"
 #include "base/temporary_folder.h"
 
 namespace philo {
@@ -55,18 +55,7 @@ class CheckpointFolder : public testing::Test {
   TemporaryFolder folder_;
 };
 
-std::string refusal(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::Input) << error.message();
-    return error.message();
-  }
-  ADD_FAILURE() << "accepted";
-  return "";
-}
-
-std::string refusal(const std::string& path) {
+std::string refusal_of(const std::string& path) {
   return refusal([&] { open_checkpoint(path); });
 }
 
@@ -92,7 +81,7 @@ TEST_F(CheckpointFolder, ATemplateThatCannotBeUsedIsANote) {
   const Checkpoint checkpoint = open();
   EXPECT_EQ(checkpoint.chat_template, nullptr);
   ASSERT_EQ(checkpoint.notes.size(), 1u);
-  EXPECT_NE(checkpoint.notes[0].find("the chat template can't be used"), std::string::npos);
+  EXPECT_TRUE(says(checkpoint.notes[0], "the chat template can't be used"));
   change("tokenizer_config.json", {{"chat_template", nullptr}});
   EXPECT_EQ(open().chat_template, nullptr);
   EXPECT_TRUE(open().notes.empty());
@@ -104,7 +93,7 @@ TEST_F(CheckpointFolder, TheTokenizerAloneNeedsNoWeights) {
   EXPECT_EQ(parts.tokenizer->size(), 308);
   EXPECT_NE(parts.chat_template, nullptr);
   remove("tokenizer.json");
-  EXPECT_NE(refusal([&] { open_tokenizer(folder_.path()); }).find("tokenizer.json"), std::string::npos);
+  EXPECT_TRUE(says(refusal([&] { open_tokenizer(folder_.path()); }), "tokenizer.json"));
 }
 
 struct BadFolder {
@@ -157,10 +146,10 @@ TEST_F(CheckpointFolder, RefusesDamagedFiles) {
     for (const std::string& entry : folder_entries(folder_.path())) remove(entry.c_str());
     SetUp();
     bad.spoil(*this);
-    const std::string message = refusal(folder_.path());
+    const std::string message = refusal_of(folder_.path());
     EXPECT_TRUE(message.starts_with(folder_.path())) << message;
-    EXPECT_NE(message.find(bad.file), std::string::npos) << message;
-    EXPECT_NE(message.find(bad.cause), std::string::npos) << message;
+    EXPECT_TRUE(says(message, bad.file));
+    EXPECT_TRUE(says(message, bad.cause));
   }
 }
 
@@ -171,7 +160,7 @@ TEST_F(CheckpointFolder, RefusesFilesWithoutPermission) {
   if (geteuid() == 0) GTEST_SKIP() << "root reads everything";
   for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"}) {
     std::filesystem::permissions(folder_.path(name), std::filesystem::perms::none);
-    EXPECT_NE(refusal(folder_.path()).find(std::string(name) + ": can't open"), std::string::npos);
+    EXPECT_TRUE(says(refusal_of(folder_.path()), std::string(name) + ": can't open"));
     std::filesystem::permissions(folder_.path(name), std::filesystem::perms::owner_all);
   }
 #endif
@@ -204,9 +193,9 @@ TEST(CheckpointKinds, RefusesWhatIsNotRead) {
       {folder.write("notes.txt", "hello"), "is a file; expected a Hugging Face folder"},
   };
   for (const auto& [path, cause] : all) {
-    const std::string message = refusal(path);
+    const std::string message = refusal_of(path);
     EXPECT_TRUE(message.starts_with(path)) << message;
-    EXPECT_NE(message.find(cause), std::string::npos) << message;
+    EXPECT_TRUE(says(message, cause));
   }
 }
 

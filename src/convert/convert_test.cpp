@@ -6,11 +6,11 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <map>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/refusal.h"
 #include "base/temporary_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "convert/assign_formats.h"
@@ -22,22 +22,6 @@ namespace philo {
 namespace {
 
 const std::string models = PHILO_SOURCE_DIR "/tests/data/models";
-
-std::string refusal(const std::function<void()>& act, ErrorCode code) {
-  try {
-    act();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.message();
-    return error.message();
-  }
-  ADD_FAILURE() << "nothing was refused";
-  return "";
-}
-
-testing::AssertionResult says(const std::string& text, const std::string& part) {
-  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "no \"" << part << "\" in: " << text;
-}
 
 ConvertOptions options_of(NumberFormat weights, int64_t group_size = -1, bool symmetric = true) {
   ConvertOptions options;
@@ -296,7 +280,7 @@ TEST_F(Converting, LeavesTheOldFolderWhereItStopsOrFails) {
     EXPECT_LE(done, total);
     return ++calls < 4;
   };
-  refusal([&] { convert(source, target(), options); }, ErrorCode::Stopped);
+  EXPECT_EQ(thrown([&] { convert(source, target(), options); }).code(), ErrorCode::Stopped);
   EXPECT_EQ(folder_entries(target()), std::vector<std::string>{"old"});
   options.progress = {};
 

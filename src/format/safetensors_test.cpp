@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <list>
 #include <optional>
 
 #include "base/error.h"
+#include "base/refusal.h"
 #include "base/temporary_folder.h"
 
 namespace philo {
@@ -25,17 +25,6 @@ std::string file_of(std::string_view header, size_t data_bytes, std::optional<ui
 }
 
 std::vector<Tensor> parse(std::string_view bytes) { return parse_safetensors(std::as_bytes(std::span(bytes)), "x.safetensors"); }
-
-std::string message_of(const std::function<void()>& act, ErrorCode code = ErrorCode::Input) {
-  try {
-    act();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.message();
-    return error.message();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
 
 TEST(Safetensors, ReadsTypesShapesAndBytesInTheOrderOfTheData) {
   const std::string file = file_of(R"({"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2,3],"data_offsets":[4,28]},)"
@@ -116,9 +105,9 @@ std::vector<BadFile> bad_files() {
 TEST(Safetensors, RefusesWhatLies) {
   for (const BadFile& bad : bad_files()) {
     SCOPED_TRACE(bad.name);
-    const std::string message = message_of([&] { parse(bad.bytes); });
+    const std::string message = refusal([&] { parse(bad.bytes); });
     EXPECT_TRUE(message.starts_with("x.safetensors: ")) << message;
-    EXPECT_NE(message.find(bad.cause), std::string::npos) << message;
+    EXPECT_TRUE(says(message, bad.cause));
   }
 }
 
@@ -166,14 +155,14 @@ TEST_F(SafetensorsFile, WhatIsWrittenIsReadBack) {
 TEST_F(SafetensorsFile, RefusesToWriteWhatNobodyCouldRead) {
   const std::string path = folder_.path("x.safetensors");
   const auto write = [&](std::vector<Tensor> tensors) {
-    return message_of([&] { write_safetensors(path, tensors); }, ErrorCode::Failed);
+    return refusal([&] { write_safetensors(path, tensors); }, ErrorCode::Failed);
   };
-  EXPECT_NE(write({tensor("a", {1}, 0), tensor("a", {1}, 0)}).find("second tensor named \"a\""), std::string::npos);
-  EXPECT_NE(write({tensor("__metadata__", {1}, 0)}).find("__metadata__"), std::string::npos);
-  EXPECT_NE(write({tensor("\xff", {1}, 0)}).find("UTF-8"), std::string::npos);
+  EXPECT_TRUE(says(write({tensor("a", {1}, 0), tensor("a", {1}, 0)}), "second tensor named \"a\""));
+  EXPECT_TRUE(says(write({tensor("__metadata__", {1}, 0)}), "__metadata__"));
+  EXPECT_TRUE(says(write({tensor("\xff", {1}, 0)}), "UTF-8"));
   Tensor wrong = tensor("a", {2}, 0);
   wrong.shape = {3};
-  EXPECT_NE(write({wrong}).find("not those of (3)"), std::string::npos);
+  EXPECT_TRUE(says(write({wrong}), "not those of (3)"));
   EXPECT_TRUE(folder_entries(folder_.path()).empty());
 }
 
@@ -244,22 +233,22 @@ TEST_F(SafetensorsFile, RefusesAnIndexThatLies) {
     SCOPED_TRACE(bad.name);
     folder_.write("model.safetensors.index.json", bad.text);
     Weights weights;
-    const std::string message = message_of([&] { read_safetensors_folder(folder_.path(), weights); });
+    const std::string message = refusal([&] { read_safetensors_folder(folder_.path(), weights); });
     EXPECT_TRUE(message.starts_with(folder_.path())) << message;
-    EXPECT_NE(message.find(bad.cause), std::string::npos) << message;
+    EXPECT_TRUE(says(message, bad.cause));
   }
 }
 
 TEST_F(SafetensorsFile, SaysWhatToDoWithoutWeights) {
-  const auto refusal = [&] {
+  const auto said = [&] {
     Weights weights;
-    return message_of([&] { read_safetensors_folder(folder_.path(), weights); });
+    return refusal([&] { read_safetensors_folder(folder_.path(), weights); });
   };
-  EXPECT_NE(refusal().find("expected model.safetensors or model.safetensors.index.json"), std::string::npos);
+  EXPECT_TRUE(says(said(), "expected model.safetensors or model.safetensors.index.json"));
   folder_.write("adapter_model.safetensors", "");
-  EXPECT_NE(refusal().find("adapter"), std::string::npos);
+  EXPECT_TRUE(says(said(), "adapter"));
   folder_.write("pytorch_model.bin", "");
-  EXPECT_NE(refusal().find("convert it to safetensors"), std::string::npos);
+  EXPECT_TRUE(says(said(), "convert it to safetensors"));
 }
 
 }  // namespace

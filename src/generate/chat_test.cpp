@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/refusal.h"
 #include "fake/tokenizer.h"
 
 namespace philo {
@@ -51,15 +52,7 @@ class ChatTest : public testing::Test {
   NoteSink note() {
     return [this](std::string_view said) { notes_.emplace_back(said); };
   }
-  std::string error_of(Chat& chat, size_t context) {
-    try {
-      chat.prompt(context, note());
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::Input);
-      return error.message();
-    }
-    return "no error";
-  }
+  std::string refusal_of(Chat& chat, size_t context) { return refusal([&] { chat.prompt(context, note()); }); }
 
   std::shared_ptr<const Tokenizer> tokenizer_ = std::make_shared<ByteTokenizer>();
   std::shared_ptr<const ChatTemplate> template_ = std::make_shared<ChatTemplate>(source, "test.jinja");
@@ -92,9 +85,9 @@ TEST_F(ChatTest, DropsTheOldestTurnWholeAndSaysSo) {
   const std::vector<Token> tokens = full.prompt(26, note());
   EXPECT_EQ(text(tokens), "<|system|>sss<|end|><|user|>u2<|end|><|assistant|>a2<|end|><|user|>u3<|end|><|assistant|>");
   ASSERT_EQ(notes_.size(), 1u);
-  EXPECT_NE(notes_[0].find("26 tokens"), std::string::npos) << notes_[0];
-  EXPECT_NE(notes_[0].find("oldest 2 messages were dropped"), std::string::npos) << notes_[0];
-  EXPECT_NE(notes_[0].find("18 tokens remain"), std::string::npos) << notes_[0];
+  EXPECT_TRUE(says(notes_[0], "26 tokens"));
+  EXPECT_TRUE(says(notes_[0], "oldest 2 messages were dropped"));
+  EXPECT_TRUE(says(notes_[0], "18 tokens remain"));
   ASSERT_EQ(full.messages().size(), 4u);  // forgotten for good
   EXPECT_EQ(full.messages()[1].at("content"), "u2");
   EXPECT_EQ(full.prompt(26, note()), tokens);
@@ -106,7 +99,7 @@ TEST_F(ChatTest, DropsSeveralTurnsUpToTheLastMessage) {
   fill(full);
   EXPECT_EQ(text(full.prompt(11, note())), "<|system|>sss<|end|><|user|>u3<|end|><|assistant|>");
   ASSERT_EQ(notes_.size(), 1u);
-  EXPECT_NE(notes_[0].find("oldest 4 messages were dropped"), std::string::npos) << notes_[0];
+  EXPECT_TRUE(says(notes_[0], "oldest 4 messages were dropped"));
 }
 
 TEST_F(ChatTest, KeepsRoomForTheAnswer) {
@@ -116,7 +109,7 @@ TEST_F(ChatTest, KeepsRoomForTheAnswer) {
   EXPECT_TRUE(notes_.empty());
   EXPECT_EQ(full.prompt(33, note()).size(), 18u);
   ASSERT_EQ(notes_.size(), 1u);
-  EXPECT_NE(notes_[0].find("beside the answer"), std::string::npos) << notes_[0];
+  EXPECT_TRUE(says(notes_[0], "beside the answer"));
   // The reserve is a wish: the last message is answered with what room there is.
   Chat small = chat({.reserve_tokens = 1000});
   small.add("user", "u");
@@ -127,9 +120,9 @@ TEST_F(ChatTest, NeverDropsTheLastMessage) {
   Chat full = chat();
   fill(full);
   const OrderedJson before = full.messages();
-  const std::string message = error_of(full, 10);
-  EXPECT_NE(message.find("10 tokens"), std::string::npos) << message;
-  EXPECT_NE(message.find("context holds 10"), std::string::npos) << message;
+  const std::string message = refusal_of(full, 10);
+  EXPECT_TRUE(says(message, "10 tokens"));
+  EXPECT_TRUE(says(message, "context holds 10"));
   EXPECT_EQ(full.messages(), before);
   EXPECT_TRUE(notes_.empty());
 }
@@ -139,16 +132,16 @@ TEST_F(ChatTest, DropsWithoutASystemMessage) {
   for (const char* content : {"u1", "u2", "u3"}) full.add("user", content);
   EXPECT_EQ(text(full.prompt(10, note())), "<|user|>u2<|end|><|user|>u3<|end|><|assistant|>");
   ASSERT_EQ(notes_.size(), 1u);
-  EXPECT_NE(notes_[0].find("oldest 1 message was dropped"), std::string::npos) << notes_[0];
+  EXPECT_TRUE(says(notes_[0], "oldest 1 message was dropped"));
 }
 
 TEST_F(ChatTest, StopsWhereAskedTo) {
   Chat full = chat({.overflow = Overflow::Stop});
   fill(full);
   EXPECT_EQ(full.prompt(27, note()).size(), 26u);
-  const std::string message = error_of(full, 26);
-  EXPECT_NE(message.find("26 tokens"), std::string::npos) << message;
-  EXPECT_NE(message.find("holds 26"), std::string::npos) << message;
+  const std::string message = refusal_of(full, 26);
+  EXPECT_TRUE(says(message, "26 tokens"));
+  EXPECT_TRUE(says(message, "holds 26"));
   EXPECT_EQ(full.messages().size(), 6u);
 }
 

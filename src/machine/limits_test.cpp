@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/refusal.h"
 #include "base/temporary_folder.h"
 
 namespace philo {
@@ -147,20 +148,15 @@ TEST(Limits, GoOnWithoutACacheThatCannotBeWritten) {
   std::string note;
   const LimitsOptions options{.cache_folder = join_path(file, "below"), .remeasure = true, .note = [&](std::string_view text) { note = text; }};
   EXPECT_GT(limits_of(1, options).read_gb_per_s, 0);
-  EXPECT_NE(note.find("is not kept: "), std::string::npos) << note;
-  EXPECT_NE(note.find(file), std::string::npos) << note;
+  EXPECT_TRUE(says(note, "is not kept: "));
+  EXPECT_TRUE(says(note, file));
 }
 
 TEST(Limits, StopWhereProgressSaysSo) {
   const TemporaryFolder folder;
   LimitsOptions options{.cache_folder = folder.path()};
   options.progress = [](std::string_view, uint64_t, uint64_t) { return false; };
-  try {
-    limits_of(3, options);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::Stopped);
-  }
+  EXPECT_EQ(thrown([&] { limits_of(3, options); }).code(), ErrorCode::Stopped);
   EXPECT_EQ(known_limits(3), std::nullopt);
   EXPECT_TRUE(folder_entries(folder.path()).empty());
   for (const int threads : {0, -1, 1025}) EXPECT_THROW(limits_of(threads, {}), Error) << threads;

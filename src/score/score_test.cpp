@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/refusal.h"
 #include "fake/network.h"
 
 namespace philo {
@@ -36,16 +37,6 @@ double expected_mean(const fake::Network& network, std::span<const Token> text, 
     sum += loss(network, text.subspan(begin, t - begin), network.long_factors(end - begin), text[t]);
   }
   return sum / static_cast<double>(text.size() - 1);
-}
-
-ErrorCode code_of(const std::function<void()>& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return ErrorCode::Failed;
 }
 
 TEST(Score, equals_the_sum_over_every_window) {
@@ -133,7 +124,7 @@ TEST(Score, refuses_what_it_cannot_score) {
   fake::Network network(given);
   const ModelConfig config = fake::plan_for(given)->config;
   const auto code = [&](std::vector<Token> text, ScoreOptions options) {
-    return code_of([&] { score(network, config, text, options); });
+    return thrown([&] { score(network, config, text, options); }).code();
   };
   const std::vector<Token> text = text_of(30);
   EXPECT_EQ(code({}, {}), ErrorCode::Input);

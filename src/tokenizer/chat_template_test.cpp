@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "base/refusal.h"
 
 namespace philo {
 namespace {
@@ -23,14 +24,8 @@ OrderedJson turn(const std::string& role, const std::string& content) { return {
 
 std::string text_of(std::string_view source) { return rendered(source, OrderedJson::array({turn("user", "hi")})).text; }
 
-std::string error_of(std::string_view source, const OrderedJson& messages = OrderedJson::array()) {
-  try {
-    rendered(source, messages);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::Input) << source;
-    return error.message();
-  }
-  return "no error";
+std::string refusal_of(std::string_view source, const OrderedJson& messages = OrderedJson::array()) {
+  return refusal([&] { rendered(source, messages); });
 }
 
 // The contents in brackets.
@@ -123,15 +118,15 @@ TEST(ChatTemplate, SetsWhiteSpaceAsTransformersDoes) {
 }
 
 TEST(ChatTemplate, NamesFileAndLine) {
-  const std::string unknown = error_of("a\n{{ x | shout }}");
-  EXPECT_NE(unknown.find("test.jinja"), std::string::npos);
-  EXPECT_NE(unknown.find("line 2"), std::string::npos);
-  EXPECT_NE(unknown.find("shout"), std::string::npos);
-  EXPECT_NE(error_of("{% if true %}").find("endif"), std::string::npos);
-  EXPECT_NE(error_of("{% include 'x' %}").find("include"), std::string::npos);
-  EXPECT_NE(error_of("{{ raise_exception('only user turns') }}").find("only user turns"), std::string::npos);
-  EXPECT_NE(error_of("\n\n{{ missing.part }}").find("line 3"), std::string::npos);
-  EXPECT_NE(error_of("{{ 'open").find("line 1"), std::string::npos);
+  const std::string unknown = refusal_of("a\n{{ x | shout }}");
+  EXPECT_TRUE(says(unknown, "test.jinja"));
+  EXPECT_TRUE(says(unknown, "line 2"));
+  EXPECT_TRUE(says(unknown, "shout"));
+  EXPECT_TRUE(says(refusal_of("{% if true %}"), "endif"));
+  EXPECT_TRUE(says(refusal_of("{% include 'x' %}"), "include"));
+  EXPECT_TRUE(says(refusal_of("{{ raise_exception('only user turns') }}"), "only user turns"));
+  EXPECT_TRUE(says(refusal_of("\n\n{{ missing.part }}"), "line 3"));
+  EXPECT_TRUE(says(refusal_of("{{ 'open"), "line 1"));
 }
 
 TEST(ChatTemplate, RefusesBadInput) {
@@ -139,7 +134,7 @@ TEST(ChatTemplate, RefusesBadInput) {
                              "{{ 'a' 1 }}", "{{ x is nothing }}", "{% set 1 = 2 %}", "{{ 99999999999999999999 }}", "{{ '\\ud800' }}", "\xff",
                              "{% macro m(a, a) %}{% endmacro %}", "{{ f(a=1, 2) }}", "{{ 1 / 0 }}", "{{ 1 % 0 }}", "{{ [] + 1 }}", "{{ 'a' + 1 }}",
                              "{{ none + 1 }}", "{{ 1 < 'a' }}", "{{ 1() }}", "{{ 9223372036854775807 + 1 }}", "{{ [].append(1) }}", "{{ 1 | tojson(x=1) }}"})
-    EXPECT_NE(error_of(source), "no error") << source;
+    EXPECT_NE(refusal_of(source), "") << source;
   TemplateInput input;
   input.messages = OrderedJson::array({turn("user", "\xff")});
   EXPECT_THROW(ChatTemplate("{{ messages }}", "t").render(input), Error);
@@ -170,10 +165,10 @@ TEST(ChatTemplate, StaysWithinBounds) {
            "{{ " + repeated("(", 100000) + "1" + repeated(")", 100000) + " }}", "{{ " + repeated("-", 100000) + "1 }}",
            "{{ 1" + repeated("+1", 100000) + " }}", "{{ " + repeated("not ", 100000) + "1 }}", "{{ x" + repeated("[0]", 100000) + " }}",
            "{{ x" + repeated("|list", 100000) + " }}", repeated("{% if 1 %}", 100000), "{{ " + repeated("[", 100000) + " }}"})
-    EXPECT_NE(error_of(source), "no error") << source.substr(0, 80);
+    EXPECT_NE(refusal_of(source), "") << source.substr(0, 80);
   OrderedJson deep = "x";
   for (int i = 0; i < 2000; ++i) deep = OrderedJson::array({deep});
-  EXPECT_NE(error_of("{{ messages }}", deep), "no error");
+  EXPECT_NE(refusal_of("{{ messages }}", deep), "");
 }
 
 TEST(ChatTemplate, FreesNamespacesThatHoldThemselves) {

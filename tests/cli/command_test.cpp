@@ -57,11 +57,6 @@ Json json_of(const Outcome& outcome) {
   return Json::parse(outcome.out, nullptr, false);
 }
 
-testing::AssertionResult says(const std::string& text, const std::string& part) {
-  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "no \"" << part << "\" in: " << text;
-}
-
 TEST_F(Commands, HelpAndVersion) {
   const Outcome nothing = philo({});
   EXPECT_EQ(nothing.exit_code, 2);

@@ -16,11 +16,6 @@ using Json = nlohmann::json;
 
 const std::string model = std::string(PHILO_SOURCE_DIR) + "/tests/data/models/phi-4-mini";
 
-testing::AssertionResult says(const std::string& text, const std::string& part) {
-  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "no \"" << part << "\" in: " << text;
-}
-
 class ConvertCommand : public testing::Test {
  protected:
   void SetUp() override {

@@ -158,3 +158,8 @@ Outcome philo(std::vector<std::string> arguments, std::string input) {
   start.input = std::move(input);
   return run_process(start);
 }
+
+testing::AssertionResult says(const std::string& text, const std::string& part) {
+  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "no \"" << part << "\" in: " << text;
+}

@@ -1,6 +1,8 @@
 // Runs the philo program as people and scripts do: with arguments, input, signals and closed or full outputs.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -25,3 +27,5 @@ struct Start {
 
 Outcome run_process(const Start& start);
 Outcome philo(std::vector<std::string> arguments, std::string input = "");
+
+testing::AssertionResult says(const std::string& text, const std::string& part);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/refusal.h"
 
 namespace philo {
 namespace {
@@ -23,12 +24,7 @@ TEST(KvCache, GrowsByBlocksAsTokensCome) {
 
 TEST(KvCache, KeepsPositionAndKeysWhereMemoryIsMissing) {
   KvCache cache({.layers = 1, .kv_heads = 1, .head_size = size_t{1} << 40, .format = KvFormat::Fp32, .window = {}}, 100, nullptr);
-  try {
-    cache.prepare(1);
-    FAIL() << "half a petabyte was granted";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::Resource);
-  }
+  EXPECT_EQ(thrown([&] { cache.prepare(1); }).code(), ErrorCode::Resource) << "half a petabyte was granted";
   EXPECT_EQ(cache.position(), 0u);
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/refusal.h"
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/tiny_model.h"
 
@@ -80,17 +81,6 @@ std::vector<std::string> isas_here() {
   return names;
 }
 
-ErrorCode code_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_FALSE(error.message().empty());
-    return error.code();
-  }
-  ADD_FAILURE() << "no error";
-  return ErrorCode::Failed;
-}
-
 ModelConfig windowed(int64_t window) {
   ModelConfig config = tiny_config();
   config.window = window;
@@ -147,7 +137,7 @@ TEST(CpuNetwork, RefusesToMixLongRopeFactors) {
   const auto session = network->open(4096);
   const auto tokens = tiny_tokens(70);
   feed(*network, *session, std::span(tokens).first(60), {60});
-  EXPECT_EQ(code_of([&] { feed(*network, *session, std::span(tokens).subspan(60), {10}); }), ErrorCode::Failed);
+  EXPECT_EQ(thrown([&] { feed(*network, *session, std::span(tokens).subspan(60), {10}); }).code(), ErrorCode::Failed);
   EXPECT_EQ(session->position(), 60u);
   EXPECT_EQ(session->rewind(0), 0u);
   EXPECT_LT(error_of(feed(*network, *session, tokens, {512}), DoubleReference(*plan).logits(tokens)), 1e-11);
@@ -292,7 +282,7 @@ TEST(CpuNetwork, RefusesWeightsThatFp16CanNotHold) {
   const Tensor* const tensor = plan->steps.back().weight->segments[0].values;
   const float large = 70000.0f;
   std::memcpy(const_cast<std::byte*>(tensor->bytes.data()) + 400, &large, sizeof large);
-  EXPECT_EQ(code_of([&] { network_of(plan, {.weights = DType::F16}); }), ErrorCode::Device);
+  EXPECT_EQ(thrown([&] { network_of(plan, {.weights = DType::F16}); }).code(), ErrorCode::Device);
   EXPECT_NO_THROW(network_of(plan, {.weights = DType::BF16}));
 }
 
@@ -364,8 +354,8 @@ TEST(CpuNetwork, KeepsKeysAndValuesInInt8) {
 
 TEST(CpuNetwork, RefusesGroupsThatNoKernelComputes) {
   const auto plan = tiny_plan(tiny_config(), DType::F32);
-  EXPECT_EQ(code_of([&] { network_of(plan, {.weights = CodeFormat{4, 48, true}}); }), ErrorCode::Device);
-  EXPECT_EQ(code_of([&] { network_of(plan, {.weights = CodeFormat{4, 128, true}}); }), ErrorCode::Device);  // does not divide 192
+  EXPECT_EQ(thrown([&] { network_of(plan, {.weights = CodeFormat{4, 48, true}}); }).code(), ErrorCode::Device);
+  EXPECT_EQ(thrown([&] { network_of(plan, {.weights = CodeFormat{4, 128, true}}); }).code(), ErrorCode::Device);  // does not divide 192
 }
 
 TEST(CpuNetwork, StopsLoadingWhenAsked) {
@@ -382,18 +372,18 @@ TEST(CpuNetwork, StopsLoadingWhenAsked) {
   EXPECT_EQ(last, whole);
   EXPECT_GT(whole, 0u);
   options.progress = [](std::string_view, uint64_t, uint64_t) { return false; };
-  EXPECT_EQ(code_of([&] { cpu_device().compile(plan, options); }), ErrorCode::Stopped);
+  EXPECT_EQ(thrown([&] { cpu_device().compile(plan, options); }).code(), ErrorCode::Stopped);
 }
 
 TEST(CpuNetwork, RefusesWhatItCanNotDo) {
   const auto plan = tiny_plan(tiny_config(), DType::BF16);
   const auto network = network_of(plan);
-  EXPECT_EQ(code_of([&] { network->open(0); }), ErrorCode::Usage);
-  EXPECT_EQ(code_of([&] { network->open(4097); }), ErrorCode::Usage);
+  EXPECT_EQ(thrown([&] { network->open(0); }).code(), ErrorCode::Usage);
+  EXPECT_EQ(thrown([&] { network->open(4097); }).code(), ErrorCode::Usage);
   const auto session = network->open(8);
   const auto tokens = tiny_tokens(600);
   Logits logits;
-  const auto forward = [&](std::vector<Turn> turns) { return code_of([&] { network->forward(turns, logits); }); };
+  const auto forward = [&](std::vector<Turn> turns) { return thrown([&] { network->forward(turns, logits); }).code(); };
   EXPECT_EQ(forward({{session.get(), std::span(tokens).first(9), Rows::Last, 9}}), ErrorCode::Usage);
   const std::vector<Token> outside = {211};
   EXPECT_EQ(forward({{session.get(), outside, Rows::Last, 1}}), ErrorCode::Input);
@@ -409,10 +399,10 @@ TEST(CpuNetwork, RefusesWhatItCanNotDo) {
 
   DeviceOptions options;
   options.isa = "mmx";
-  EXPECT_EQ(code_of([&] { cpu_device().compile(plan, options); }), ErrorCode::Usage);
+  EXPECT_EQ(thrown([&] { cpu_device().compile(plan, options); }).code(), ErrorCode::Usage);
   options.isa = {};
   options.threads = -1;
-  EXPECT_EQ(code_of([&] { cpu_device().compile(plan, options); }), ErrorCode::Usage);
+  EXPECT_EQ(thrown([&] { cpu_device().compile(plan, options); }).code(), ErrorCode::Usage);
   EXPECT_TRUE(cpu_device().refuses(slice(*plan, 0, 1), {}));
   EXPECT_FALSE(cpu_device().refuses(*plan, {}));
 }
