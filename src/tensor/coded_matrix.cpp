@@ -33,11 +33,9 @@ void CodedMatrix::read_codes(int64_t row, std::span<uint8_t> out) const {
 
 void CodedMatrix::read_scales(int64_t row, std::span<float> out) const {
   const size_t count = index(groups()), first = index(row) * count;
+  read_elements(scales, first, out.first(count));
   bool finite = true;
-  for (size_t i = 0; i < count; ++i) {
-    out[i] = element(scales, first + i);
-    finite = finite && std::isfinite(out[i]);
-  }
+  for (size_t i = 0; i < count; ++i) finite &= std::isfinite(out[i]);
   if (finite) return;
   size_t bad = 0;
   while (std::isfinite(out[bad])) ++bad;

@@ -80,7 +80,6 @@ class Panels::Packer {
     const CodeFormat& format = code_format(segment_);
     const size_t row_bytes = code_row_bytes(format.bits, columns_);
     const auto stored_groups = static_cast<size_t>(groups_per_row(format, columns_)), repeats = layout_.groups / stored_groups;
-    const size_t scale_bytes = layout_.scale_format == FloatFormat::F32 ? 4 : 2;
     std::array<const uint8_t*, panel_rows> rows;
     for (size_t row = 0; row < panel_rows; ++row) {
       // Rows beyond the matrix hold its last one again.
@@ -90,9 +89,12 @@ class Panels::Packer {
       for (size_t group = 0; group < layout_.groups; ++group) {
         const size_t at = (panel * layout_.groups + group) * panel_rows + row;
         const float scale = coded.scales[group / repeats];
-        const uint16_t half = f32_to_f16(scale);
-        if (scale_bytes == 4) std::memcpy(panels.scales_.data() + 4 * at, &scale, 4);
-        else std::memcpy(panels.scales_.data() + 2 * at, &half, 2);
+        if (layout_.scale_format == FloatFormat::F32) {
+          std::memcpy(panels.scales_.data() + 4 * at, &scale, 4);
+        } else {
+          const uint16_t half = f32_to_f16(scale);
+          std::memcpy(panels.scales_.data() + 2 * at, &half, 2);
+        }
         if (!format.symmetric) panels.zero_points_.data()[at] = std::byte{coded.zero_points[group / repeats]};
       }
     }
@@ -117,12 +119,12 @@ Panels::Panels(const Segment& segment, ThreadPool& pool, const std::function<voi
              format.symmetric ? nullptr : reinterpret_cast<const uint8_t*>(zero_points_.data())};
 
   const size_t tasks = (layout.panels + panels_per_task - 1) / panels_per_task;
+  std::vector<Packer> packers(pool.threads(), Packer(segment, layout));
   for (size_t begin = 0; begin < tasks; begin += tasks_per_report) {
     const size_t count = std::min(tasks_per_report, tasks - begin);
-    pool.run(count, [&](size_t index, size_t) {
-      Packer packer(segment, layout);
+    pool.run(count, [&](size_t index, size_t thread) {
       const size_t first = (begin + index) * panels_per_task, last = std::min(first + panels_per_task, layout.panels);
-      for (size_t panel = first; panel < last; ++panel) packer.pack(panel, *this);
+      for (size_t panel = first; panel < last; ++panel) packers[thread].pack(panel, *this);
     });
     const auto part_of = [&](size_t bytes) { return std::pair{bytes * begin / tasks, bytes * (begin + count) / tasks}; };
     const Tensor& source = segment.coded != nullptr ? segment.coded->codes : *segment.values;
