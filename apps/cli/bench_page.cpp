@@ -39,6 +39,7 @@ table { border-collapse: collapse; width: 100%; font-size: .85rem; font-variant-
 th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); text-align: right; }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; line-height: 1.3; }
 td { white-space: nowrap; }
+.note { margin: .8rem 0 0; }
 th.text, td.text { text-align: left; }
 td.failed { text-align: left; white-space: normal; min-width: 18rem; color: var(--bad); }
 )";
@@ -74,6 +75,17 @@ std::string percent(const BenchJson& share) {
   return share.is_number() ? fixed(100 * share.get<double>(), 0) + " %" : std::string();
 }
 
+// The beginning and the end of a name that is too long for a bar.
+std::string shortened(const std::string& name) {
+  constexpr size_t most = 30, head = 18, tail = 10;
+  if (name.size() <= most) return name;
+  const auto continues = [&](size_t at) { return (static_cast<unsigned char>(name[at]) & 0xC0) == 0x80; };
+  size_t end = head, begin = name.size() - tail;
+  while (end > 0 && continues(end)) --end;
+  while (begin < name.size() && continues(begin)) ++begin;
+  return name.substr(0, end) + "\xE2\x80\xA6" + name.substr(begin);
+}
+
 // One of the two charts.
 struct Panel {
   const char *style, *title, *explanation, *key;
@@ -100,7 +112,8 @@ constexpr Panel panels[] = {
 // Three lines high: the name above, the bar, with its value written over it. Widths are shares of the page's, so that
 // text keeps its size on any screen.
 std::string bar(const BenchJson& run, const Panel& panel, double longest) {
-  const std::string name = cell_text(run.at("device")) + " \xC2\xB7 " + bench_weights_text(run);
+  const std::string weights = " \xC2\xB7 " + bench_weights_text(run);
+  const std::string name = cell_text(run.at("device")) + weights;
   std::string text, shapes = R"(<rect class="track" x="0" y="22" width="100%" height="22" rx="3"/>)";
   if (failed(run)) {
     text = "failed: " + run.at("failed").get<std::string>();
@@ -125,7 +138,9 @@ std::string bar(const BenchJson& run, const Panel& panel, double longest) {
   }
   const std::string whole = escaped(name + ": " + text);
   return element("svg", "class=\"bar\" role=\"img\" aria-label=\"" + whole + "\"",
-                 element("title", "", whole) + element("text", R"(x="0" y="15")", escaped(name)) + shapes) +
+                 element("title", "", whole) +
+                     element("text", R"(x="0" y="15")", escaped(shortened(cell_text(run.at("device"))) + weights)) +
+                     shapes) +
          "\n";
 }
 
@@ -161,14 +176,15 @@ std::string table(const BenchJson& runs) {
   std::string rows = element("tr", "", head) + "\n";
   for (const auto& run : runs) {
     std::string cells;
-    const auto add = [&](const std::string& text, const char* attributes = "") {
+    const auto add = [&](const std::string& text, const std::string& attributes = "") {
       cells += element("td", attributes, escaped(text));
     };
     const auto number = [](const BenchJson& value, int digits) {
       return value.is_number() ? fixed(value, digits) : std::string();
     };
-    for (const std::string& text : {cell_text(run.at("device")), cell_text(run.at("isa")), bench_weights_text(run),
-                                    cell_text(run.at("kv_format"))})
+    const std::string device = cell_text(run.at("device"));
+    add(shortened(device), "class=\"text\" title=\"" + escaped(device) + "\"");
+    for (const std::string& text : {cell_text(run.at("isa")), bench_weights_text(run), cell_text(run.at("kv_format"))})
       add(text, "class=\"text\"");
     for (const char* key : {"prompt_tokens", "depth", "sessions"}) add(run.at(key).dump());
     if (failed(run)) {
@@ -199,17 +215,14 @@ std::string table(const BenchJson& runs) {
 }  // namespace
 
 std::string bench_page(const nlohmann::ordered_json& report) {
-  const auto &settings = report.at("settings"), &build = report.at("build");
+  const auto& build = report.at("build");
   const std::string title = "philo bench: " + cell_text(report.at("model"));
   std::string head =
       "<meta charset=\"utf-8\"/><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>";
   head += element("title", "", escaped(title)) + element("style", "", style);
   std::string body =
       element("h1", "", escaped(title)) + "\n" + element("p", "", escaped(bench_machine_text(report))) + "\n";
-  std::string how =
-      settings.at("new_tokens").dump() + " new tokens, median of " + settings.at("repetitions").dump() + "; ";
-  if (settings.at("speculate") == true) how += "with speculation; ";
-  if (settings.at("replay") == true) how += "a given text; ";
+  std::string how = bench_settings_text(report) + "; ";
   how += "memory " + bytes_text(report.at("machine").at("memory_bytes")) + "; philo " + cell_text(build.at("version")) +
          ", " + cell_text(build.at("compiler"));
   body += element("p", "class=\"soft\"", escaped(how)) + "\n";
@@ -217,7 +230,7 @@ std::string bench_page(const nlohmann::ordered_json& report) {
   for (const Panel& panel : panels) charts += chart(report.at("runs"), panel);
   body += element("div", "class=\"panels\"", "\n" + charts) + "\n" + table(report.at("runs"));
   for (const auto& note : report.at("notes"))
-    body += element("p", "class=\"soft\"", escaped(note.get<std::string>())) + "\n";
+    body += element("p", "class=\"soft note\"", escaped(note.get<std::string>())) + "\n";
   return "<!DOCTYPE html>\n" +
          element("html", "lang=\"en\"", element("head", "", head) + "\n" + element("body", "", "\n" + body)) + "\n";
 }

@@ -117,6 +117,15 @@ std::string bench_case_text(const BenchJson& run) {
          run.at("sessions").dump() + (run.at("sessions") == 1 ? " session" : " sessions");
 }
 
+std::string bench_settings_text(const BenchJson& report) {
+  const auto& settings = report.at("settings");
+  std::string text = settings.at("new_tokens").dump() + (settings.at("new_tokens") == 1 ? " new token" : " new tokens");
+  text += ", median of " + settings.at("repetitions").dump();
+  if (settings.at("replay") == true) text += ", a given text";
+  if (settings.at("speculate") == true) text += ", with speculation";
+  return text;
+}
+
 std::string bench_machine_text(const BenchJson& report) {
   const auto& machine = report.at("machine");
   std::string isa;
@@ -140,7 +149,7 @@ std::string bench_table(const BenchJson& report) {
   table.add({"", "", "", "", "", "", "first", "", "", "next", "", "", "", "peak"});
   table.add({"device", "weights", "kv", "prompt", "depth", "sessions", "token ms", "tok/s", "of limit", "token ms",
              "tok/s", "of limit", "spread", "memory"});
-  bool guessed = false;
+  const bool guesses = report.at("settings").at("speculate") == true;
   for (const auto& run : report.at("runs")) {
     std::vector<std::string> cells = case_cells(run);
     if (run.at("failed").is_string()) {
@@ -160,12 +169,10 @@ std::string bench_table(const BenchJson& report) {
     cells.push_back(percent(run.at("share_of_bandwidth")));
     cells.push_back(percent(run.at("spread")));
     cells.push_back(bytes_text(run.at("peak_memory_bytes")));
-    guessed = guessed || report.at("settings").at("speculate") == true;
-    table.add(std::move(cells), guessed ? number(run.at("tokens_per_pass"), 2) + " tokens a pass" : "");
+    table.add(std::move(cells), guesses ? number(run.at("tokens_per_pass"), 2) + " tokens a pass" : "");
   }
-  const auto& settings = report.at("settings");
-  return word(report.at("model")) + ", " + settings.at("new_tokens").dump() + " new tokens, median of " +
-         settings.at("repetitions").dump() + "\n" + bench_machine_text(report) + "\n\n" + table.text() +
+  return word(report.at("model")) + ", " + bench_settings_text(report) + "\n" + bench_machine_text(report) + "\n\n" +
+         table.text() +
          "limits: the peak of the first token's multiplications, int8 or fp32; the memory's read bandwidth\n";
 }
 

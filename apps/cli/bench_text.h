@@ -9,6 +9,7 @@ using BenchJson = nlohmann::ordered_json;
 std::string bench_weights_text(
     const BenchJson& run);                          // "int4 g128 sym", "int4 g64 asym, ratio 0.6", "bf16", "as stored"
 std::string bench_case_text(const BenchJson& run);  // "prompt 512, depth 0, 1 session"
+std::string bench_settings_text(const BenchJson& report);  // "32 new tokens, median of 3"
 std::string bench_machine_text(const BenchJson& report);
 std::string bench_milliseconds(const BenchJson& value);  // with as many digits as people need; "" for null
 
