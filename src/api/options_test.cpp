@@ -56,8 +56,8 @@ TEST(Options, ReadsLists) {
   EXPECT_EQ(options.integers("depth"), (std::vector<int64_t>{0}));
   EXPECT_EQ(options.integers("sessions"), (std::vector<int64_t>{}));
   for (const char* value : {"", ",", "1,", ",1", "1,,2", "1, 2", "1;2", "0", "-1", "1,0", "2147483648"})
-    EXPECT_NE(refused(OptionGroup::Bench, {{"prompt-tokens", value}}), "") << value;
-  EXPECT_EQ(refused(OptionGroup::Bench, {{"depth", "1,x"}}),
+    EXPECT_NE(refusal_of(OptionGroup::Bench, {{"prompt-tokens", value}}), "") << value;
+  EXPECT_EQ(refusal_of(OptionGroup::Bench, {{"depth", "1,x"}}),
             "--depth: found \"1,x\", expected whole numbers from 0 to 2147483647, separated by commas");
 }
 
