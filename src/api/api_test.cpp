@@ -341,10 +341,11 @@ TEST_F(Api, NotesWhatHasNoEffect) {
 
 // Limits and shares: nothing is measured before it is asked for, and never by an answer.
 TEST(ApiMachine, TellsLimitsAndShares) {
-  const std::vector<philo_option> one_thread = {{"threads", "1"}};
+  // As no other test measures with: a process remembers.
+  const std::vector<philo_option> three_threads = {{"threads", "3"}};
   philo_model* model = nullptr;
   philo_conversation* talk = nullptr;
-  ASSERT_EQ(philo_model_open(tiny.c_str(), one_thread.data(), 1, nullptr, &model, nullptr), PHILO_OK);
+  ASSERT_EQ(philo_model_open(tiny.c_str(), three_threads.data(), 1, nullptr, &model, nullptr), PHILO_OK);
   ASSERT_EQ(philo_conversation_new(model, nullptr, 0, nullptr, &talk, nullptr), PHILO_OK);
   const auto reported = [&] {
     Text report;
@@ -364,15 +365,16 @@ TEST(ApiMachine, TellsLimitsAndShares) {
 
   Text first, second;
   Problem problem;
-  ASSERT_EQ(philo_machine(one_thread.data(), 1, nullptr, &first.bytes, &problem.error), PHILO_OK) << problem.message();
-  ASSERT_EQ(philo_machine(one_thread.data(), 1, nullptr, &second.bytes, &problem.error), PHILO_OK) << problem.message();
+  ASSERT_EQ(philo_machine(three_threads.data(), 1, nullptr, &first.bytes, &problem.error), PHILO_OK) << problem.message();
+  ASSERT_EQ(philo_machine(three_threads.data(), 1, nullptr, &second.bytes, &problem.error), PHILO_OK) << problem.message();
   const Json machine = first.json();
   for (const char* key : {"cpu", "cores", "features", "threads", "read_gb_per_s", "int8_gop_per_s", "fp32_gflop_per_s",
                           "memory_bytes", "disturbed", "one_thread"})
     EXPECT_TRUE(machine.contains(key)) << key;
-  EXPECT_EQ(machine.at("threads"), 1);
+  EXPECT_EQ(machine.at("threads"), 3);
   EXPECT_EQ(second.json().at("one_thread"), machine.at("one_thread")) << "measured once";
-  EXPECT_EQ(machine.at("one_thread").at("read_gb_per_s"), machine.at("read_gb_per_s"));
+  EXPECT_GT(machine.at("read_gb_per_s").get<double>(), 0);
+  EXPECT_GT(machine.at("one_thread").at("read_gb_per_s").get<double>(), 0);
   for (const char* key : {"int8_gop_per_s", "fp32_gflop_per_s"}) {
     EXPECT_TRUE(machine.at(key).contains("scalar"));
     for (const auto& [isa, rate] : machine.at(key).items()) EXPECT_GT(rate.get<double>(), 0) << key << " " << isa;
