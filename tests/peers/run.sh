@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds philo against the real transformers, tokenizers, jinja2, NNCF and optimum: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
+# Holds philo against the real transformers, tokenizers, jinja2, NNCF, optimum and OpenVINO: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -40,6 +40,7 @@ hold template --program "$render"
 hold model "$philo"
 hold convert "$philo"
 hold nncf "$philo"
+hold openvino "$philo"
 if ((${#failed[@]})); then
   echo "peers: FAILED: ${failed[*]}"
   exit 1
