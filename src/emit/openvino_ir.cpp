@@ -13,6 +13,9 @@
 namespace philo {
 namespace {
 
+// The CPU plugin fuses what stands around a VariadicSplit into one operation for bfloat16, which stops over other widths.
+constexpr int64_t fused_block = 64;
+
 IrShape activation(int64_t width) { return {-1, -1, width}; }
 
 class Emitter {
@@ -131,10 +134,13 @@ class Emitter {
   IrValue swiglu(const Parts& gate_up) {
     const int64_t inner = config_.intermediate_size;
     IrValue gate = gate_up.front(), up = gate_up.back();
-    if (gate_up.size() == 1) {
+    if (gate_up.size() == 1 && inner % fused_block == 0 && config_.hidden_size % fused_block == 0) {
       gate = graph_.add({"VariadicSplit", "opset1", {}, {}, {gate_up.front(), graph_.integer(-1), graph_.integers({inner, inner})},
                          {{IrType::F32, activation(inner)}, {IrType::F32, activation(inner)}}});
       up = {gate.layer, 1};
+    } else if (gate_up.size() == 1) {
+      gate = columns(gate_up.front(), 0, inner);
+      up = columns(gate_up.front(), inner, 2 * inner);
     }
     const IrValue swish = op("Swish", "opset4", {}, {gate}, IrType::F32, activation(inner));
     return arithmetic("Multiply", up, swish, activation(inner));

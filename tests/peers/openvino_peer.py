@@ -243,8 +243,8 @@ def main():
                     # Loading four pipelines takes longest: each model by two recipes.
                     generates = name == "wide" or position % 3 == number % 3
                     worst, decided = check(command, core, wide.name if name == "wide" else os.path.join(MODELS, name), recipe.split(), root, generates)
-                except Faults as found:
-                    fault = str(found)
+                except (Faults, RuntimeError) as found:
+                    fault = " ".join(str(found).split())
             folders += 1
             failed += fault is not None
             print(f"{name:13} {worst:11.1e}  {decided:2}  {recipe}{'  FAILED: ' + fault if fault else ''}", flush=True)
