@@ -40,6 +40,7 @@ hold template --program "$render"
 hold model "$philo"
 hold convert "$philo"
 hold nncf "$philo"
+hold openvino_in "$philo"
 if ((${#failed[@]})); then
   echo "peers: FAILED: ${failed[*]}"
   exit 1
