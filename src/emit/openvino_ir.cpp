@@ -155,7 +155,7 @@ class Emitter {
     }
     const std::string past = "past_key_values." + std::to_string(layer), present = "present." + std::to_string(layer);
     const IrValue past_keys = state(past + ".key", present + ".key");
-    if (mask_.layer < 0) add_mask(past_keys, qkv[0]);
+    if (mask_.layer < 0) add_mask(past_keys);
     const IrValue query = rotated(heads(qkv[0], config_.heads), config_.heads);
     const IrValue new_keys = rotated(heads(qkv[1], config_.kv_heads), config_.kv_heads);
     const IrValue keys = extended(past_keys, new_keys, past + ".key", present + ".key");
@@ -247,9 +247,9 @@ class Emitter {
 
   // 0 where query q sees key k, -65504 elsewhere: (batch, 1, new, past + new). The form is the one that transformers' traced mask has, which
   // plugins look for: they rebuild it for static shapes and paged caches.
-  void add_mask(IrValue past_keys, IrValue any_new) {
+  void add_mask(IrValue past_keys) {
     const IrValue past = gather(shape_of(past_keys), graph_.integer(2), 0, IrType::I64, {});
-    const IrValue added = gather(shape_of(any_new), graph_.integer(1), 0, IrType::I64, {});
+    const IrValue added = gather(shape_of(tokens_), graph_.integer(1), 0, IrType::I64, {});
     const IrValue length = arithmetic("Add", past, added, {}, IrType::I64);
     const auto range = [&](IrValue from) {
       return op("Range", "opset4", {{"output_type", "i64"}}, {from, length, graph_.integer(1)}, IrType::I64, {-1});
@@ -270,9 +270,13 @@ class Emitter {
       seen = both(seen, arithmetic("Greater", keys, oldest, square, IrType::Boolean), square);
     }
     seen = both(seen, arithmetic("LessEqual", keys, queries, square, IrType::Boolean), square);
+    seen = both(graph_.literal(IrType::Boolean, {}, one), seen, square);
     const IrValue real = convert(mask_input_, IrType::Boolean, "boolean");
     const IrValue padding = unsqueeze(unsqueeze(real, 1, {-1, 1, -1}), 2, {-1, 1, 1, -1});
     seen = both(seen, padding, whole);
+    const auto single = [&](IrValue value) { return reshape(value, {1}, {1}); };
+    const IrValue shape = concat({batch_, graph_.integers({1}), single(added), single(length)}, 0, IrType::I64, {4});
+    seen = op("Broadcast", "opset3", {{"mode", "bidirectional"}}, {seen, shape}, IrType::Boolean, whole);
     mask_ = op("Select", "opset1", {{"auto_broadcast", "numpy"}}, {seen, graph_.real(0), graph_.real(-65504)}, IrType::F32, whole);
   }
 
