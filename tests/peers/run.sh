@@ -35,12 +35,16 @@ if [[ ! -x $tokenize || ! -x $render ]]; then
   cmake -S "$root" -B "$build" -DPHILO_TESTS=ON >/dev/null
   cmake --build "$build" --target philo_tokenize_lines philo_render_lines
 fi
+# The module for openvino devices is built against the same OpenVINO that the tests use.
+cmake -S "$root" -B "$build" -DOpenVINO_DIR="$("$root/.venv/peers/bin/python" -c 'import openvino.utils; print(openvino.utils.get_cmake_path())')" >/dev/null
+cmake --build "$build" --target philo_openvino
 hold tokenizer --program "$tokenize"
 hold template --program "$render"
 hold model "$philo"
 hold convert "$philo"
 hold nncf "$philo"
 hold openvino_in "$philo"
+hold openvino_device "$philo"
 if ((${#failed[@]})); then
   echo "peers: FAILED: ${failed[*]}"
   exit 1
