@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "base/error.h"
 #include "base/file.h"
+#include "base/random_seed.h"
 #include "model/fingerprint.h"
 
 namespace philo::openvino {
@@ -47,26 +47,18 @@ std::unique_ptr<Compiled> BlobCache::read(Runtime& runtime, const std::string& d
 }
 
 void BlobCache::write(Compiled& compiled) const {
-  try {
-    std::filesystem::create_directories(std::filesystem::path(std::u8string(folder_.begin(), folder_.end())));
-    OutputFile file(path());
-    std::string error;
-    const bool written = compiled.write(
-        [&](const char* bytes, size_t count) {
-          try {
-            file.write(std::string_view(bytes, count));
-            return true;
-          } catch (const Error& problem) {
-            error = problem.message();
-            return false;
-          }
-        },
-        error);
-    if (!written) throw Error(ErrorCode::Failed, error);
-    file.commit();
-  } catch (const std::exception& problem) {
-    if (note_) note_(std::string("the compiled model is not kept: ") + problem.what());
-  }
+  namespace fs = std::filesystem;
+  const auto place = [](const std::string& text) { return fs::path(std::u8string(text.begin(), text.end())); };
+  // Under a name of its own first: another process may look for it, and this one may be killed.
+  const std::string file = path(), unfinished = file + "." + std::to_string(random_seed()) + ".part";
+  std::string error;
+  std::error_code problem;
+  fs::create_directories(place(folder_), problem);
+  if (!problem && compiled.write(unfinished, error)) fs::rename(place(unfinished), place(file), problem);
+  if (error.empty() && !problem) return;
+  std::error_code ignored;
+  fs::remove(place(unfinished), ignored);
+  if (note_) note_("the compiled model is not kept in " + folder_ + ": " + (error.empty() ? problem.message() : error));
 }
 
 }  // namespace philo::openvino

@@ -90,6 +90,7 @@ class OpenvinoDevice final : public Device {
       compiled = compiled_graph(ir, settings, options);
       if (cache) cache->write(*compiled);
     }
+    if (family_of(device_) == "AUTO" && options.note) options.note(name_ + ": computing on " + compiled->property("EXECUTION_DEVICES"));
     return std::make_unique<OpenvinoNetwork>(name_, std::move(plan), std::move(settings), std::move(compiled), static_cast<size_t>(ir.weights_bytes));
   }
 

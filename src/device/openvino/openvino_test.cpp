@@ -1,13 +1,18 @@
 // The device over a runtime that only writes down what it is asked for: sizes, properties, what is fed, what is refused.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
+#include <fstream>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/refusal.h"
 #include "base/temporary_folder.h"
+#include "device/openvino/blob_cache.h"
 #include "device/openvino/openvino_device.h"
+#include "device/openvino/openvino_network.h"
+#include "device/openvino/settings.h"
 #include "fake/openvino_graph.h"
 #include "format/openvino_ir/network.h"
 
@@ -81,7 +86,10 @@ class FakeCompiled : public Compiled {
   FakeCompiled(Seen& seen, size_t vocabulary, bool last_row) : seen_(seen), vocabulary_(vocabulary), last_row_(last_row) {}
   std::unique_ptr<openvino::Request> open(std::string&) override { return std::make_unique<FakeRequest>(seen_, vocabulary_, last_row_); }
   std::string property(const char* name) const override { return std::string_view(name) == "KV_CACHE_PRECISION" ? "f16" : ""; }
-  bool write(const std::function<bool(const char*, size_t)>& to, std::string&) override { return to("compiled", 8); }
+  bool write(const std::string& path, std::string&) override {
+    std::ofstream(path, std::ios::binary) << "compiled";
+    return true;
+  }
 
  private:
   Seen& seen_;
@@ -354,6 +362,94 @@ TEST_F(OpenvinoTest, PassesFailuresOn) {
   options.isa.clear();
   options.progress = [](std::string_view, uint64_t, uint64_t) { return false; };
   EXPECT_EQ(thrown([&] { compile("openvino:CPU", options); }).code(), ErrorCode::Stopped);
+}
+
+// Where the module and OpenVINO are there: its processor plugin computes the same graph.
+class OpenvinoLibrary : public OpenvinoTest {
+ protected:
+  void SetUp() override {
+    OpenvinoTest::SetUp();
+    std::string reason;
+    library_ = openvino::runtime(reason);
+    if (library_ == nullptr) GTEST_SKIP() << reason;
+    options_.kv_format = KvFormat::Fp32;
+    options_.activation_format = ActivationFormat::Fp32;
+  }
+  std::vector<std::vector<float>> rows(const Network& network, Session& session, std::vector<Token> tokens, size_t sequence) const {
+    Logits logits;
+    const Turn turn{&session, tokens, Rows::All, sequence};
+    network.forward({&turn, 1}, logits);
+    std::vector<std::vector<float>> out;
+    for (size_t row = 0; row < logits.rows(); ++row) out.emplace_back(logits.row(row).begin(), logits.row(row).end());
+    return out;
+  }
+  static void expect_close(const std::vector<float>& got, const std::vector<float>& expected) {
+    ASSERT_EQ(got.size(), expected.size());
+    float largest = 0;
+    for (const float x : expected) largest = std::max(largest, std::abs(x));
+    for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-4f * largest);
+  }
+
+  openvino::Runtime* library_ = nullptr;
+  DeviceOptions options_;
+};
+
+TEST_F(OpenvinoLibrary, RewindsAndKeepsSessionsApart) {
+  for (const bool long_rope : {false, true}) {
+    take("u4", long_rope);
+    const auto network = make_openvino_device(*library_, "openvino:CPU")->compile(plan_, options_);
+    const auto one = network->open(100), other = network->open(100);
+    const std::vector<Token> tokens = {3, 1, 4, 1, 5, 9, 2, 6};
+    const auto whole = rows(*network, *one, tokens, 300);
+    rows(*network, *other, {7, 7, 7}, 300);
+    EXPECT_EQ(one->rewind(3), 3u);
+    const auto again = rows(*network, *one, {1, 5, 9, 2, 6}, 300);
+    for (size_t i = 0; i < again.size(); ++i) expect_close(again[i], whole[i + 3]);
+    EXPECT_EQ(one->rewind(0), 0u);
+    for (size_t i = 0; i < tokens.size(); ++i) expect_close(rows(*network, *one, {tokens[i]}, 300)[0], whole[i]);
+    if (!long_rope) continue;
+    const auto near = rows(*network, *network->open(100), tokens, 256);
+    float difference = 0;
+    for (size_t i = 0; i < near.back().size(); ++i) difference = std::max(difference, std::abs(near.back()[i] - whole.back()[i]));
+    EXPECT_GT(difference, 0);  // other factors, other numbers
+  }
+}
+
+TEST_F(OpenvinoLibrary, ReadsBackWhatItCompiled) {
+  const TemporaryFolder folder;
+  take("i4", false);
+  const openvino::Settings settings = openvino::settle(*plan_, options_, "CPU", *library_);
+  const OpenvinoIr ir = emit_openvino_ir(*plan_, settings.variant);
+  std::string error;
+  const Graph graph{&ir.xml, static_cast<size_t>(ir.weights_bytes), [&](std::span<std::byte> to) {
+                      fill_literals(ir, to);
+                      for (const IrMatrix& matrix : ir.matrices) fill_rows(matrix, 0, matrix.segment.rows, to);
+                      return true;
+                    }};
+  std::shared_ptr<Compiled> compiled = library_->compile(graph, "CPU", settings.properties, error);
+  ASSERT_NE(compiled, nullptr) << error;
+  std::vector<std::string> notes;
+  const openvino::BlobCache cache(folder.path("cache"), "0123", [&](std::string_view note) { notes.emplace_back(note); });
+  cache.write(*compiled);
+  std::shared_ptr<Compiled> read = cache.read(*library_, "CPU", settings.properties);
+  ASSERT_TRUE(notes.empty()) << notes[0];
+  ASSERT_NE(read, nullptr);
+  const openvino::OpenvinoNetwork first("first", plan_, settings, compiled, 0), second("second", plan_, settings, read, 0);
+  EXPECT_EQ(rows(first, *first.open(10), {3, 1, 4}, 3), rows(second, *second.open(10), {3, 1, 4}, 3));
+}
+
+TEST_F(OpenvinoLibrary, SaysWhatIsWrong) {
+  std::string error;
+  const std::string xml = "<net name=\"x\" version=\"11\"><layers></layers>";
+  EXPECT_EQ(library_->compile({&xml, 8, [](std::span<std::byte>) { return true; }}, "CPU", {}, error), nullptr);
+  EXPECT_FALSE(error.empty());
+  error.clear();
+  EXPECT_EQ(library_->read("/nowhere/x.blob", "CPU", {}, error), nullptr);
+  EXPECT_EQ(error, "it can't be read");
+  EXPECT_FALSE(library_->known_properties("CPU").empty());
+  EXPECT_TRUE(library_->known_properties("TPU").empty());
+  options_.properties = {{"INFERENCE_NUM_THREADS", "many"}};
+  EXPECT_TRUE(says(refusal([&] { make_openvino_device(*library_, "openvino:CPU")->compile(plan_, options_); }, ErrorCode::Device), "INFERENCE_NUM_THREADS"));
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ class Compiled {
   virtual ~Compiled() = default;
   virtual std::unique_ptr<Request> open(std::string& error) = 0;
   virtual std::string property(const char* name) const = 0;  // empty where the device does not know it
-  virtual bool write(const std::function<bool(const char* bytes, size_t count)>& to, std::string& error) = 0;  // what read() takes
+  virtual bool write(const std::string& path, std::string& error) = 0;  // what Runtime::read() takes; plugins seek in it, so it is a file
 };
 
 // A graph as text and its constants. `fill` writes them, once, into memory that belongs to the runtime, is shared with the graph and goes

@@ -1,10 +1,9 @@
 // The only file that sees OpenVINO's headers.
 #include <openvino/openvino.hpp>
 
+#include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <sstream>
-#include <streambuf>
 
 #include "device/openvino/runtime.h"
 
@@ -95,29 +94,6 @@ class OvRequest : public Request {
   ov::Tensor logits_;
 };
 
-// Passes what is written on, so that a model need not be held in memory a second time.
-class Passing : public std::streambuf {
- public:
-  explicit Passing(const std::function<bool(const char*, size_t)>& to) : to_(to) {}
-
- protected:
-  std::streamsize xsputn(const char* bytes, std::streamsize count) override {
-    written_ += count;
-    return to_(bytes, static_cast<size_t>(count)) ? count : 0;
-  }
-  int overflow(int byte) override {
-    const char one = static_cast<char>(byte);
-    return byte != traits_type::eof() && xsputn(&one, 1) == 1 ? byte : traits_type::eof();
-  }
-  pos_type seekoff(off_type offset, std::ios_base::seekdir direction, std::ios_base::openmode) override {
-    return offset == 0 && direction == std::ios_base::cur ? pos_type(written_) : pos_type(off_type(-1));
-  }
-
- private:
-  const std::function<bool(const char*, size_t)>& to_;
-  std::streamoff written_ = 0;
-};
-
 class OvCompiled : public Compiled {
  public:
   explicit OvCompiled(ov::CompiledModel model) : model_(std::move(model)) {}
@@ -134,12 +110,12 @@ class OvCompiled : public Compiled {
     return text;
   }
 
-  bool write(const std::function<bool(const char*, size_t)>& to, std::string& error) override {
+  bool write(const std::string& path, std::string& error) override {
     return guarded(error, [&] {
-      Passing buffer(to);
-      std::ostream stream(&buffer);
-      model_.export_model(stream);
-      if (!stream) throw std::runtime_error("it can't be written");
+      std::ofstream stream(path, std::ios::binary);
+      if (stream) model_.export_model(stream);
+      stream.close();
+      if (!stream) throw std::runtime_error("it can't be written: " + std::string(std::strerror(errno)));
     });
   }
 
