@@ -55,12 +55,13 @@ class Convert : public Command {
     }
     teach(R"(  philo convert Phi-3-mini-4k-instruct phi-3-int4
   philo convert Phi-3-mini-4k-instruct phi-3-mixed --group-size 64 --ratio 0.6
-  philo convert Phi-3-mini-4k-instruct phi-3-int4 --keep "*.down_proj=int8" --force --json)");
+  philo convert Phi-3-mini-4k-instruct phi-3-int4 --keep "*.down_proj=int8" --force --json
+  philo convert Phi-3-mini-4k-instruct phi-3-ov --to openvino --ratio 0.6)");
   }
 
   int run(Output& output) override {
     for (const CLI::Option* option : later_)
-      if (has(option)) throw usage_error("--" + option->get_lnames().front() + " is not in this version, which rounds to the nearest (rtn) and writes --to philo only");
+      if (has(option)) throw usage_error("--" + option->get_lnames().front() + " is not in this version, which rounds to the nearest (rtn) and writes --to philo and openvino only");
     const philo::Options options = given("convert");
     const std::string json = philo::convert(text(source_), text(target_), options, output.callbacks(ProgressUnit::Bytes));
     output.end_progress();

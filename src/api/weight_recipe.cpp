@@ -1,5 +1,8 @@
 #include "api/weight_recipe.h"
 
+#include <algorithm>
+#include <array>
+
 namespace philo {
 
 namespace {
@@ -29,6 +32,11 @@ Recipe read_recipe(const Options& options) {
   recipe.backup = backup_of(options);
   for (const std::string& rule : options.texts("keep")) recipe.keep.push_back(parse_keep_rule(rule));
   return recipe;
+}
+
+bool asks_for_formats(const Options& options) {
+  static constexpr std::array names = {"weight-format", "group-size", "ratio", "sym", "asym", "backup-format", "keep"};
+  return std::any_of(names.begin(), names.end(), [&](const char* name) { return options.has(name); });
 }
 
 std::string unused_recipe_options(const Options& options) {

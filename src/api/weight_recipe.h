@@ -14,4 +14,7 @@ Recipe read_recipe(const Options& options);
 // A note on those that have no effect with the weight format; empty where all have one.
 std::string unused_recipe_options(const Options& options);
 
+// Whether any of them is given.
+bool asks_for_formats(const Options& options);
+
 }  // namespace philo

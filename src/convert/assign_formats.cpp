@@ -13,23 +13,6 @@
 namespace philo {
 namespace {
 
-std::vector<AssignedTensor> tensors_of(const Plan& plan) {
-  std::vector<AssignedTensor> tensors;
-  std::set<const std::byte*> seen;
-  for (const Step& step : plan.steps) {
-    if (step.weight == nullptr) continue;
-    const bool last = &step == &plan.steps.back();
-    const TensorRole role = step.op == Op::Embed     ? TensorRole::Embedding
-                            : step.op == Op::RmsNorm ? TensorRole::Norm
-                            : last                   ? TensorRole::Head
-                                                     : TensorRole::Block;
-    for (const Segment& segment : step.weight->segments) {
-      if (seen.insert(segment.place()).second) tensors.push_back({&segment, role, step.weight->name, step.weight->columns, segment.stored()});
-    }
-  }
-  return tensors;
-}
-
 bool fits_rule(const AssignedTensor& tensor, const KeepRule& rule) {
   constexpr std::string_view suffix = ".weight";
   std::string_view stem = tensor.segment->name();
@@ -88,8 +71,25 @@ void apply_ratio(std::span<AssignedTensor* const> block, const Recipe& recipe, T
 
 }  // namespace
 
+std::vector<AssignedTensor> stored_formats(const Plan& plan) {
+  std::vector<AssignedTensor> tensors;
+  std::set<const std::byte*> seen;
+  for (const Step& step : plan.steps) {
+    if (step.weight == nullptr) continue;
+    const bool last = &step == &plan.steps.back();
+    const TensorRole role = step.op == Op::Embed     ? TensorRole::Embedding
+                            : step.op == Op::RmsNorm ? TensorRole::Norm
+                            : last                   ? TensorRole::Head
+                                                     : TensorRole::Block;
+    for (const Segment& segment : step.weight->segments) {
+      if (seen.insert(segment.place()).second) tensors.push_back({&segment, role, step.weight->name, step.weight->columns, segment.stored()});
+    }
+  }
+  return tensors;
+}
+
 std::vector<AssignedTensor> assign_formats(const Plan& plan, const Recipe& recipe, ThreadPool& pool, const Progress& progress) {
-  std::vector<AssignedTensor> tensors = tensors_of(plan);
+  std::vector<AssignedTensor> tensors = stored_formats(plan);
   std::vector<AssignedTensor*> free;  // block weights that no rule keeps
   std::vector<bool> used(recipe.keep.size());
   for (AssignedTensor& tensor : tensors) {

@@ -26,4 +26,7 @@ struct AssignedTensor {
 // keep rules that fit nothing, ErrorCode::Stopped where `progress` wants that.
 std::vector<AssignedTensor> assign_formats(const Plan& plan, const Recipe& recipe, ThreadPool& pool, const Progress& progress = {});
 
+// Likewise, each in the format that it is stored in.
+std::vector<AssignedTensor> stored_formats(const Plan& plan);
+
 }  // namespace philo

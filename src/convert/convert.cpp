@@ -4,15 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <memory>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/output_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "convert/assign_formats.h"
-#include "convert/convert_tensor.h"
-#include "convert/folder_config.h"
-#include "convert/weights_layout.h"
+#include "convert/weights_writer.h"
 #include "machine/cpu.h"
 #include "machine/thread_pool.h"
 
@@ -47,40 +46,6 @@ class Progressed {
   uint64_t total_, done_ = 0;
 };
 
-ConvertedTensor reported(const Conversion& conversion, const ConversionError& error) {
-  uint64_t bytes = 0;
-  for (const std::string& stem : conversion.stems) {
-    for (const StoredPart& stored : stored_parts(conversion.source, conversion.format, stem)) bytes += entry_bytes(stored.entry);
-  }
-  return {conversion.source.name(),
-          format_description(conversion.format),
-          conversion.source.weights(),
-          conversion.source.bytes(),
-          bytes,
-          error.relative(),
-          error.signal_to_noise_db()};
-}
-
-void write_shard(const Shard& shard, OutputFile& file, ThreadPool& pool, Progressed& progress,
-                 ConvertReport& report, ConversionError& sum) {
-  SafetensorsWriter writer(file, shard.entries, {{"format", "pt"}});
-  for (const PlacedConversion& placed : shard.conversions) {
-    const Conversion& conversion = *placed.conversion;
-    const PartSink sink = [&](Part part, uint64_t offset, std::span<const std::byte> bytes) {
-      for (const auto& entries : placed.entries) writer.write(entries[static_cast<size_t>(part)], offset, bytes);
-    };
-    const Advance advance = [&](size_t bytes) {
-      file.write_behind();
-      progress.add(bytes);
-    };
-    const ConversionError error = convert_tensor(conversion.source, conversion.format, pool, sink, advance);
-    sum.squared_difference += error.squared_difference;
-    sum.squared += error.squared;
-    report.tensors.push_back(reported(conversion, error));
-  }
-  writer.finish();
-}
-
 void check_places(const std::string& source, const std::string& target) {
   if (lies_in(target, source)) {
     throw usage_error(target + ": is the source folder or lies in it; name an output folder elsewhere");
@@ -88,6 +53,19 @@ void check_places(const std::string& source, const std::string& target) {
   if (lies_in(source, target)) {
     throw usage_error(target + ": the source folder lies in it; name an output folder elsewhere");
   }
+}
+
+bool is_quantized(const Plan& plan) {
+  return std::any_of(plan.weights.begin(), plan.weights.end(), [](const auto& weight) {
+    return std::any_of(weight->segments.begin(), weight->segments.end(), [](const Segment& segment) { return segment.coded != nullptr; });
+  });
+}
+
+std::unique_ptr<WeightsWriter> writer_for(const Plan& plan, const ConvertOptions& options, ThreadPool& pool) {
+  if (options.kind == FolderKind::Openvino && options.keep_codes && is_quantized(plan)) return openvino_writer(plan, stored_formats(plan), 1.0);
+  std::vector<AssignedTensor> tensors = assign_formats(plan, options.recipe, pool, options.progress);
+  if (options.kind == FolderKind::Openvino) return openvino_writer(plan, tensors, options.recipe.ratio);
+  return philo_writer(plan, std::move(tensors), options.most_shard_bytes);
 }
 
 }  // namespace
@@ -102,10 +80,9 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   }
   const Plan plan = plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file);
   ThreadPool pool(options.threads > 0 ? options.threads : static_cast<int>(cpu().cores));
-  const std::vector<Conversion> all = conversions(plan, assign_formats(plan, options.recipe, pool, options.progress));
-  const WeightsLayout layout = lay_out(all, options.most_shard_bytes);
+  const std::unique_ptr<WeightsWriter> writer = writer_for(plan, options, pool);
   const std::string config_path = join_path(source, "config.json");
-  const OrderedJson config = folder_config(parse_ordered_json(read_text_file(config_path), config_path), plan, all);
+  const OrderedJson config = writer->config(parse_ordered_json(read_text_file(config_path), config_path));
 
   std::vector<std::string> copied;
   uint64_t copied_bytes = 0;
@@ -117,19 +94,12 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   }
 
   OutputFolder folder(target, options.replace);
-  folder.require_bytes(layout.bytes + copied_bytes + index_bytes);
+  folder.require_bytes(writer->bytes() + copied_bytes + index_bytes);
   ConvertReport report;
-  ConversionError sum;
-  for (const Conversion& conversion : all) report.source_bytes += conversion.source.bytes();
+  report.source_bytes = writer->source_bytes();
   Progressed progress(options.progress, report.source_bytes);
-  for (const Shard& shard : layout.shards) {
-    write_shard(shard, folder.create(shard.file_name), pool, progress, report, sum);
-    report.files.push_back(shard.file_name);
-  }
-  if (layout.shards.size() > 1) {
-    report.files.emplace_back("model.safetensors.index.json");
-    folder.create(report.files.back()).write(weights_index(layout).dump(2) + "\n");
-  }
+  Writing writing{pool, [&](size_t bytes) { progress.add(bytes); }, report, {}};
+  writer->write(folder, writing);
   report.files.emplace_back("config.json");
   folder.create(report.files.back()).write(config.dump(2) + "\n");
   for (const std::string& name : copied) {
@@ -142,7 +112,7 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
     report.bytes += tensor.bytes;
     report.weights += tensor.weights;
   }
-  report.relative_error = sum.relative();
+  report.relative_error = writing.sum.relative();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

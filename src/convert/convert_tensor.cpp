@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "emit/openvino_ir.h"
 
 namespace philo {
 namespace {
@@ -59,14 +60,16 @@ class ErrorSum {
 struct Scratch {
   std::vector<float> values, stored;  // (columns)
   std::vector<float> scales;          // (groups)
+  std::vector<uint8_t> codes;         // (code_row_bytes)
   std::vector<uint8_t> zero_points;   // (groups)
   std::vector<std::byte> out;         // a piece in its new format
 };
 
 class TensorConverter {
  public:
-  TensorConverter(const TensorSource& source, const MatrixFormat& format, ThreadPool& pool, const PartSink& sink)
+  TensorConverter(const TensorSource& source, const MatrixFormat& format, CodeLayout layout, ThreadPool& pool, const PartSink& sink)
       : source_(source),
+        layout_(layout),
         pool_(pool),
         sink_(sink),
         columns_(static_cast<size_t>(source.shape().back())),
@@ -75,8 +78,10 @@ class TensorConverter {
     if (const CodeFormat* codes = std::get_if<CodeFormat>(&format)) {
       codes_ = *codes;
       groups_ = static_cast<size_t>(groups_per_row(codes_, static_cast<int64_t>(columns_)));
-      row_bytes_ = code_row_bytes(codes_.bits, static_cast<int64_t>(columns_));
-      scales_.resize(rows_ * groups_);
+      row_bytes_ = layout == CodeLayout::Openvino ? columns_ * static_cast<size_t>(codes_.bits) / 8 : code_row_bytes(codes_.bits, static_cast<int64_t>(columns_));
+      keeps_codes_ = source.coded != nullptr && source.coded->format == codes_;
+      if (keeps_codes_ && source.coded->scales.dtype != DType::F16) wide_scales_.resize(rows_ * groups_);
+      else scales_.resize(rows_ * groups_);
       if (!codes_.symmetric) zero_points_.resize(rows_ * groups_);
       quantizes_ = true;
     } else {
@@ -110,10 +115,7 @@ class TensorConverter {
     }
     write_scales();
     ConversionError sum;
-    for (const ConversionError& error : errors) {
-      sum.squared_difference += error.squared_difference;
-      sum.squared += error.squared;
-    }
+    for (const ConversionError& error : errors) sum.add(error);
     return sum;
   }
 
@@ -131,7 +133,7 @@ class TensorConverter {
           read_elements(*source_.values, row * columns_, scratch.values);
         }
         const std::span<std::byte> out = std::span(scratch.out).subspan((row - begin) * row_bytes_, row_bytes_);
-        quantizes_ ? quantize(row, scratch, out) : round(row, scratch, out);
+        keeps_codes_ ? keep(row, scratch, out) : quantizes_ ? quantize(row, scratch, out) : round(row, scratch, out);
         sum.add(scratch.values, scratch.stored);
       }
       sink_(Part::Numbers, begin * row_bytes_, scratch.out);
@@ -152,7 +154,8 @@ class TensorConverter {
     }
     const std::span<uint16_t> scales = std::span(scales_).subspan(row * groups_, groups_);
     const std::span<uint8_t> zero_points = codes_.symmetric ? std::span<uint8_t>() : std::span(zero_points_).subspan(row * groups_, groups_);
-    const std::span<uint8_t> codes(reinterpret_cast<uint8_t*>(out.data()), out.size());
+    scratch.codes.resize(code_row_bytes(codes_.bits, static_cast<int64_t>(columns_)));
+    const std::span<uint8_t> codes = scratch.codes;
     quantize_row(scratch.values, codes_, codes, scales, zero_points);
     scratch.scales.resize(groups_);
     for (size_t group = 0; group < groups_; ++group) {
@@ -162,8 +165,32 @@ class TensorConverter {
     }
     scratch.zero_points.assign(groups_, static_cast<uint8_t>(implied_zero_point(codes_.bits)));
     decode_row(codes_, codes, scratch.scales, codes_.symmetric ? std::span<const uint8_t>(scratch.zero_points) : zero_points, scratch.stored);
-    if (codes_.bits == 8) {
-      for (uint8_t& code : codes) code ^= sign_bit;
+    lay_out(codes, out);
+  }
+
+  // As they are stored, in the other layout.
+  void keep(size_t row, Scratch& scratch, std::span<std::byte> out) {
+    const auto number = static_cast<int64_t>(row);
+    scratch.codes.resize(code_row_bytes(codes_.bits, static_cast<int64_t>(columns_)));
+    scratch.scales.resize(groups_);
+    source_.coded->read_codes(number, scratch.codes);
+    source_.coded->read_scales(number, scratch.scales);
+    for (size_t group = 0; group < groups_; ++group) {
+      const size_t at = row * groups_ + group;
+      if (wide_scales_.empty()) scales_[at] = f32_to_f16(scratch.scales[group]);
+      else wide_scales_[at] = scratch.scales[group];
+    }
+    if (!codes_.symmetric) source_.coded->read_zero_points(number, std::span(zero_points_).subspan(row * groups_, groups_));
+    lay_out(scratch.codes, out);
+    scratch.stored = scratch.values;
+  }
+
+  void lay_out(std::span<const uint8_t> codes, std::span<std::byte> out) const {
+    std::memcpy(out.data(), codes.data(), out.size());
+    if (layout_ == CodeLayout::Openvino) {
+      to_openvino_codes(codes_, out);
+    } else if (codes_.bits == 8) {
+      for (std::byte& code : out) code ^= std::byte{sign_bit};
     }
   }
 
@@ -190,7 +217,11 @@ class TensorConverter {
 
   void write_scales() {
     if (!quantizes_) return;
-    sink_(Part::Scale, 0, std::as_bytes(std::span(scales_)));
+    sink_(Part::Scale, 0, wide_scales_.empty() ? std::as_bytes(std::span(scales_)) : std::as_bytes(std::span(wide_scales_)));
+    if (layout_ == CodeLayout::Openvino) {
+      if (!codes_.symmetric) sink_(Part::ZeroPoint, 0, openvino_zero_points());
+      return;
+    }
     if (codes_.symmetric) {
     } else if (codes_.bits == 8) {
       for (uint8_t& zero_point : zero_points_) zero_point ^= sign_bit;
@@ -202,6 +233,14 @@ class TensorConverter {
       const std::array<int64_t, 2> shape = {static_cast<int64_t>(rows_), static_cast<int64_t>(columns_)};
       sink_(Part::Shape, 0, std::as_bytes(std::span(shape)));
     }
+  }
+
+  // (rows, groups); two of 4 bits share a byte.
+  std::vector<std::byte> openvino_zero_points() const {
+    if (codes_.bits == 8) return std::vector<std::byte>(reinterpret_cast<const std::byte*>(zero_points_.data()), reinterpret_cast<const std::byte*>(zero_points_.data()) + zero_points_.size());
+    std::vector<std::byte> packed((zero_points_.size() + 1) / 2);
+    for (size_t i = 0; i < zero_points_.size(); ++i) packed[i / 2] |= static_cast<std::byte>(zero_points_[i] << (i % 2 == 0 ? 0 : 4));
+    return packed;
   }
 
   // Eight rows share a 32-bit word, the first in its lowest nibble: (rows / 8, groups).
@@ -217,21 +256,28 @@ class TensorConverter {
   }
 
   const TensorSource& source_;
+  CodeLayout layout_;
   ThreadPool& pool_;
   const PartSink& sink_;
   size_t columns_, rows_;
   std::vector<Scratch> scratch_;
-  bool quantizes_ = false;
+  bool quantizes_ = false, keeps_codes_ = false;
   CodeFormat codes_{};
   DType float_type_ = DType::F32;
   size_t groups_ = 0, row_bytes_ = 0;
   std::vector<uint16_t> scales_;      // (rows, groups)
+  std::vector<float> wide_scales_;    // likewise, instead of them
   std::vector<uint8_t> zero_points_;  // (rows, groups)
   std::mutex mutex_;
   std::exception_ptr problem_;  // the first one of any thread
 };
 
 }  // namespace
+
+void ConversionError::add(const ConversionError& other) {
+  squared_difference += other.squared_difference;
+  squared += other.squared;
+}
 
 double ConversionError::relative() const { return squared > 0 ? std::sqrt(squared_difference / squared) : 0; }
 
@@ -266,9 +312,9 @@ std::vector<StoredPart> stored_parts(const TensorSource& source, const MatrixFor
   return parts;
 }
 
-ConversionError convert_tensor(const TensorSource& source, const MatrixFormat& format, ThreadPool& pool, const PartSink& sink,
+ConversionError convert_tensor(const TensorSource& source, const MatrixFormat& format, CodeLayout layout, ThreadPool& pool, const PartSink& sink,
                                const Advance& advance) {
-  return TensorConverter(source, format, pool, sink).run(advance);
+  return TensorConverter(source, format, layout, pool, sink).run(advance);
 }
 
 }  // namespace philo

@@ -40,6 +40,7 @@ std::vector<StoredPart> stored_parts(const TensorSource& source, const MatrixFor
 // Sums over a tensor's numbers.
 struct ConversionError {
   double squared_difference = 0, squared = 0;
+  void add(const ConversionError& other);
   double relative() const;           // root of their ratio; 0 where both are 0
   double signal_to_noise_db() const;  // infinite where nothing changed
 };
@@ -49,8 +50,13 @@ using PartSink = std::function<void(Part part, uint64_t offset, std::span<const 
 // Called by the calling thread now and then with the bytes of the source that were done since; may throw.
 using Advance = std::function<void(size_t source_bytes)>;
 
-// Source pages are read ahead and given back. Throws ErrorCode::Input where numbers are not finite or too large for the format.
-ConversionError convert_tensor(const TensorSource& source, const MatrixFormat& format, ThreadPool& pool, const PartSink& sink,
+// How codes are laid out: as compressed-tensors has them (stored_parts() above), or as OpenVINO's constants (emit/openvino_ir.h), which have
+// no Part::Shape.
+enum class CodeLayout : uint8_t { CompressedTensors, Openvino };
+
+// Source pages are read ahead and given back. Codes that are in the format already stay as they are, with scales of 32 bits where 16 can't
+// hold them. Throws ErrorCode::Input where numbers are not finite or too large for the format.
+ConversionError convert_tensor(const TensorSource& source, const MatrixFormat& format, CodeLayout layout, ThreadPool& pool, const PartSink& sink,
                                const Advance& advance);
 
 }  // namespace philo

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include "convert/convert_tensor.h"
 #include "convert/folder_config.h"
 #include "convert/weights_layout.h"
+#include "emit/openvino_ir.h"
 
 namespace philo {
 namespace {
@@ -98,6 +100,62 @@ class Converting : public testing::Test {
   }
   TemporaryFolder folder_;
 };
+
+// The file's bytes against what the emitter itself puts in memory.
+void expect_openvino_weights(const std::string& source, const std::string& target, const std::vector<AssignedTensor>& assigned, const Plan& plan) {
+  std::map<const std::byte*, MatrixFormat> formats;
+  for (const AssignedTensor& tensor : assigned) {
+    const bool norm = tensor.role == TensorRole::Norm;
+    formats[tensor.segment->place()] = tensor.format == MatrixFormat(DType::BF16) ? norm ? DType::F32 : DType::F16 : tensor.format;
+  }
+  IrVariant variant;
+  variant.format_of = [&](const Segment& segment) { return formats.at(segment.place()); };
+  const OpenvinoIr ir = emit_openvino_ir(plan, variant);
+  std::vector<std::byte> weights(ir.weights_bytes);
+  for (const IrMatrix& matrix : ir.matrices) fill_rows(matrix, 0, matrix.segment.rows, weights);
+  fill_literals(ir, weights);
+  const std::string written = read_text_file(join_path(target, "openvino_model.bin"));
+  EXPECT_TRUE(std::ranges::equal(weights, std::as_bytes(std::span(written)))) << source;
+}
+
+TEST_F(Converting, WritesOpenvinosWeightsAsTheEmitterFillsThem) {
+  int number = 0;
+  for (const std::string& name : folder_entries(models)) {
+    SCOPED_TRACE(name);
+    const std::string source = join_path(models, name);
+    for (ConvertOptions options : {options_of(NumberFormat::Int4), options_of(NumberFormat::Int4, -1, false), options_of(NumberFormat::Int8Asymmetric),
+                                   options_of(NumberFormat::Int8Symmetric), options_of(NumberFormat::Fp16), options_of(NumberFormat::Fp32)}) {
+      options.kind = FolderKind::Openvino;
+      const std::string path = target(std::to_string(number++));
+      const ConvertReport report = convert(source, path, options);
+      const Checkpoint checkpoint = open_checkpoint(source);
+      const Plan plan = plan_of(checkpoint);
+      ThreadPool pool(1);
+      expect_openvino_weights(source, path, assign_formats(plan, options.recipe, pool), plan);
+      EXPECT_NEAR(static_cast<double>(report.bytes), static_cast<double>(file_bytes(join_path(path, "openvino_model.bin"))), 4096);
+    }
+  }
+}
+
+TEST_F(Converting, KeepsCodesForOpenvino) {
+  const std::string source = join_path(models, "medium-4k");
+  for (const bool symmetric : {true, false}) {
+    const std::string coded = target(symmetric ? "symmetric" : "asymmetric"), ir = coded + "-ir", direct = coded + "-direct";
+    ConvertOptions options = options_of(NumberFormat::Int4, 32, symmetric);
+    options.recipe.ratio = 0.6;
+    convert(source, coded, options);
+    options.kind = FolderKind::Openvino;
+    convert(source, direct, options);
+    ConvertOptions keeping = options_of(NumberFormat::Int4, 128);
+    keeping.kind = FolderKind::Openvino;
+    keeping.keep_codes = true;
+    EXPECT_EQ(convert(coded, ir, keeping).relative_error, 0);
+    EXPECT_TRUE(read_text_file(join_path(ir, "openvino_model.bin")) == read_text_file(join_path(direct, "openvino_model.bin")));
+    keeping.keep_codes = false;
+    keeping.recipe.group_size = -1;
+    EXPECT_TRUE(says(refusal([&] { convert(coded, target("other"), keeping); }), "quantized already"));
+  }
+}
 
 TEST_F(Converting, KeepsEveryRowOfEveryModel) {
   int number = 0;

@@ -52,8 +52,11 @@ OrderedJson quantization_config(const std::vector<Conversion>& conversions) {
           {"kv_cache_scheme", nullptr}};
 }
 
-// Entries without "--" name Python files of the source folder, which are not copied.
-void drop_local_code(OrderedJson& config) {
+}  // namespace
+
+// Entries without "--" name Python files.
+void drop_source_keys(OrderedJson& config) {
+  for (const char* old : {"quantization_config", "compression_config"}) config.erase(old);
   const auto found = config.find("auto_map");
   if (found == config.end() || !found->is_object()) return;
   OrderedJson kept = OrderedJson::object();
@@ -67,8 +70,6 @@ void drop_local_code(OrderedJson& config) {
   }
 }
 
-}  // namespace
-
 OrderedJson folder_config(OrderedJson config, const Plan& plan, const std::vector<Conversion>& conversions) {
   const auto quantized = [](const Conversion& one) { return std::holds_alternative<CodeFormat>(one.format); };
   const bool any = std::any_of(conversions.begin(), conversions.end(), quantized);
@@ -77,8 +78,7 @@ OrderedJson folder_config(OrderedJson config, const Plan& plan, const std::vecto
   const bool all_wide = !any && std::any_of(conversions.begin(), conversions.end(), wide);
   const char* key = config.contains("dtype") ? "dtype" : "torch_dtype";
   config[key] = all_wide ? "float32" : "float16";
-  drop_local_code(config);
-  for (const char* old : {"quantization_config", "compression_config"}) config.erase(old);
+  drop_source_keys(config);
   if (head_is_embedding(plan)) config["tie_word_embeddings"] = !quantized(conversions.front());
   if (any) config["quantization_config"] = quantization_config(conversions);
   return config;

@@ -144,6 +144,15 @@ std::vector<IrInfo> IrWeights::info(double ratio) const {
   return all;
 }
 
+uint64_t matrix_bytes(const IrMatrix& matrix) {
+  const int64_t rows = matrix.segment.rows, columns = columns_of(matrix.segment);
+  const auto* codes = std::get_if<CodeFormat>(&matrix.segment.format);
+  if (codes == nullptr) return ir_bytes(float_type(std::get<DType>(matrix.segment.format)), rows * columns);
+  const int64_t scales = rows * groups_per_row(*codes, columns);
+  const IrType code = code_type(*codes), scale = scales_are_f16(matrix.segment) ? IrType::F16 : IrType::F32;
+  return ir_bytes(code, rows * columns) + ir_bytes(scale, scales) + (codes->symmetric ? 0 : ir_bytes(code, scales));
+}
+
 void to_openvino_codes(const CodeFormat& format, std::span<std::byte> codes) {
   if (!format.symmetric) return;
   const std::byte signs{static_cast<unsigned char>(format.bits == 4 ? 0x88 : 0x80)};

@@ -54,6 +54,8 @@ struct OpenvinoIr {
 // Throws ErrorCode::Input, naming the tensor, for codes in groups that don't divide the columns.
 OpenvinoIr emit_openvino_ir(const Plan& plan, const IrVariant& variant = {});
 
+uint64_t matrix_bytes(const IrMatrix& matrix);  // of its constants
+
 // Rows [first, last) of a matrix, read, rounded or quantized as RowReader does, to their places in `weights` (weights_bytes). Several threads
 // may fill different rows at once where `first` is even and `last` even or the last. Throws as RowReader does.
 void fill_rows(const IrMatrix& matrix, int64_t first, int64_t last, std::span<std::byte> weights);
