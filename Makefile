@@ -14,12 +14,12 @@ run:
 
 build:
 	@tools/setup.sh run
-	cmake --preset $(PRESET) -DPHILO_TESTS=OFF
+	cmake --preset $(PRESET) -DPHILO_TESTS=OFF $(CMAKE_ARGS)
 	cmake --build $(BUILD) --parallel $(JOBS)
 
 test:
 	@tools/setup.sh test
-	cmake --preset $(PRESET) -DPHILO_TESTS=ON -DPHILO_EXAMPLES=ON
+	cmake --preset $(PRESET) -DPHILO_TESTS=ON -DPHILO_EXAMPLES=ON $(CMAKE_ARGS)
 	cmake --build $(BUILD) --parallel $(JOBS)
 	ctest --preset $(PRESET) --parallel $(JOBS) $(CTEST)
 
