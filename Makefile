@@ -14,12 +14,12 @@ run:
 
 build:
 	@tools/setup.sh run
-	cmake --preset $(PRESET) -DPHILO_TESTS=OFF
+	cmake --preset $(PRESET) -DPHILO_TESTS=OFF $(CMAKE_ARGS)
 	cmake --build $(BUILD) --parallel $(JOBS)
 
 test:
 	@tools/setup.sh test
-	cmake --preset $(PRESET) -DPHILO_TESTS=ON -DPHILO_EXAMPLES=ON
+	cmake --preset $(PRESET) -DPHILO_TESTS=ON -DPHILO_EXAMPLES=ON $(CMAKE_ARGS)
 	cmake --build $(BUILD) --parallel $(JOBS)
 	ctest --preset $(PRESET) --parallel $(JOBS) $(CTEST)
 
@@ -80,7 +80,7 @@ test-peers: build
 FUZZ_SECONDS ?= 60
 fuzz:
 	cmake --preset fuzz
-	cmake --build build/fuzz --parallel $(JOBS)
+	cmake --build build/fuzz --parallel $(JOBS) --target philo_fuzz
 	tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 tidy:

@@ -72,7 +72,11 @@ void Command::declare_group(const std::string& group, const std::string& heading
   const auto table = nlohmann::json::parse(philo::describe_options(group));
   for (const auto& entry : table.at("options")) {
     const std::string name = entry.at("name");
-    if (std::find(without.begin(), without.end(), name) != without.end()) continue;
+    if (name == "cache-folder" || std::find(without.begin(), without.end(), name) != without.end()) continue;
+    if (CLI::Option* known = app_.get_option_no_throw("--" + name)) {  // of another group, too: given once, for both
+      declared_.push_back({group, name, known});
+      continue;
+    }
     const bool flag = entry.at("type") == "flag";
     CLI::Option* option =
         flag ? declare_flag("--" + name, described(entry)) : declare("--" + name, entry.at("value"), described(entry));
@@ -119,6 +123,8 @@ philo::Options Command::given(const std::string& group) const {
   for (const Declared& declared : declared_)
     if (declared.group == group)
       for (const std::string& value : declared.option->results()) options.set(declared.name, value);
+  // The library never reads the environment; the program knows where caches lie.
+  if (const std::string folder = cache_folder(); group == "load" && !folder.empty()) options.set("cache-folder", folder);
   philo::check_options(group, options);
   return options;
 }

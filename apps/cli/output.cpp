@@ -69,7 +69,7 @@ void Output::error(std::string_view text) { line("philo: " + std::string(text));
 
 bool Output::progress(std::string_view what, uint64_t done, uint64_t total, ProgressUnit unit) {
   if (interrupted()) return false;
-  if (quiet || total == 0 || (!error_is_terminal_ && !verbose)) return true;
+  if (quiet || (!error_is_terminal_ && !verbose)) return true;
   const auto now = std::chrono::steady_clock::now();
   if (bar_name_ != what) {
     end_progress();
@@ -77,6 +77,7 @@ bool Output::progress(std::string_view what, uint64_t done, uint64_t total, Prog
     bar_tenth_ = 0;
     bar_start_ = bar_time_ = now;
   }
+  if (total == 0) return elapsed(what, now);
   const uint64_t percent =
       done >= total ? 100 : static_cast<uint64_t>(100.0 * static_cast<double>(done) / static_cast<double>(total));
   const double seconds = std::chrono::duration<double>(now - bar_start_).count();
@@ -106,6 +107,20 @@ bool Output::progress(std::string_view what, uint64_t done, uint64_t total, Prog
   if (width > 0) bar += "[" + std::string(filled, '#') + std::string(width - filled, ' ') + "] ";
   bar += std::to_string(percent) + " %" + pace + "\x1b[K";
   write_error(bar);
+  return true;
+}
+
+// For work whose end is not known.
+bool Output::elapsed(std::string_view what, std::chrono::steady_clock::time_point now) {
+  if (!error_is_terminal_) {
+    if (bar_tenth_ == 0) write_error(std::string(what) + " ...\n");
+    bar_tenth_ = 1;
+    return true;
+  }
+  if (now - bar_time_ <= std::chrono::milliseconds(400)) return true;
+  bar_time_ = now;
+  bar_shown_ = true;
+  write_error("\r" + std::string(what) + ", " + time_text(std::chrono::duration<double>(now - bar_start_).count()) + "\x1b[K");
   return true;
 }
 

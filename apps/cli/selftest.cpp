@@ -32,7 +32,7 @@ class SelfTest : public Command {
   explicit SelfTest(CLI::App& program)
       : Command(program, "selftest", "Check that this machine computes this model right") {
     declare_model(true);
-    declare_group("load", "Model and device");
+    declare_group("load", "Model and device", {"context"});
     teach(R"(  philo selftest
   philo selftest MODEL
   philo selftest MODEL --isa avx2 --kv-format int8)");
@@ -53,8 +53,11 @@ class SelfTest : public Command {
     output.data(word("path") + " on " + word("device") + (isa.empty() ? "" : " (" + isa + ")") + ", weights " +
                 word("weight_format") + ", keys and values " + word("kv_format") + "\n" + table(report.at("checks")));
     output.data(passed ? "verdict: this machine computes this model right\n"
-                       : "verdict: NOT right; try --isa scalar: where that passes, the kernels of this processor are at fault, "
-                         "else the weights are damaged or not of a trained model\n");
+                : word("device") == "cpu"
+                    ? "verdict: NOT right; try --isa scalar: where that passes, the kernels of this processor are at fault, "
+                      "else the weights are damaged or not of a trained model\n"
+                    : "verdict: NOT right; try --device cpu: where that passes, this device, its driver or its library is at "
+                      "fault, else the weights are damaged or not of a trained model\n");
     return passed ? 0 : PHILO_FAILED;
   }
 };

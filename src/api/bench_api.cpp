@@ -21,7 +21,7 @@ namespace philo {
 namespace {
 
 constexpr std::array shared_with_load = {
-    "ov", "ort", "group-size", "ratio", "sym", "asym", "activation-format", "kv-format", "threads", "isa"};
+    "ov", "ort", "group-size", "ratio", "sym", "asym", "activation-format", "kv-format", "threads", "isa", "context", "allow-requantize", "cache-folder"};
 
 const char* compiler_name() {
 #if defined(__clang__)

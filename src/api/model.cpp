@@ -31,6 +31,18 @@ void check_device_options(const std::string& device, const Options& options) {
   if (options.has("ov") && !openvino) throw usage_error("--ov is for openvino devices; the device is " + device);
   if (options.has("ort") && !onnxruntime)
     throw usage_error("--ort is for onnxruntime devices; the device is " + device);
+  if (options.flag("allow-requantize") && !device.starts_with("openvino:NPU"))
+    throw usage_error("--allow-requantize is for NPUs; the device is " + device);
+}
+
+std::vector<std::pair<std::string, std::string>> properties_of(const Options& options) {
+  std::vector<std::pair<std::string, std::string>> properties;
+  for (const std::string& text : options.texts("ov")) {
+    const size_t equals = text.find('=');
+    if (equals == 0 || equals == text.npos) throw usage_error("--ov: found " + shown(text) + ", expected KEY=VALUE");
+    properties.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return properties;
 }
 
 bool is_quantized(const Plan& plan) {
@@ -139,8 +151,16 @@ std::shared_ptr<LoadedModel> load_model(const std::function<Checkpoint()>& open,
     compile.activation_format = ActivationFormat::Fp32;
   compile.threads = static_cast<int>(options.integer("threads").value_or(0));
   compile.isa = options.text("isa").value_or("");
+  compile.properties = properties_of(options);
+  compile.context = static_cast<size_t>(options.integer("context").value_or(0));
+  compile.allow_requantize = options.flag("allow-requantize");
+  compile.cache_folder = options.text("cache-folder").value_or("");
   compile.note = [notes](std::string_view text) { notes->add(text); };
   compile.progress = callbacks.progress();
+  if (const auto adapted = device.adapt(model->plan, compile); adapted != model->plan) {
+    notes->add("--allow-requantize: " + std::string(device.name()) + " does not take all weights as they are, so that they are quantized again");
+    model->plan = adapted;
+  }
   if (const auto reason = device.refuses(*model->plan, compile)) throw Error(ErrorCode::Device, *reason);
   model->network = device.compile(model->plan, compile);
 
@@ -148,6 +168,7 @@ std::shared_ptr<LoadedModel> load_model(const std::function<Checkpoint()>& open,
   model->weight_format = weight_format(*model->plan);
   model->device_options = compile;
   model->device_options.note = {};
+  model->device_options.kv_format = model->network->traits().kv_format.value_or(compile.kv_format);
   model->device_options.progress = {};
   model->notes = std::move(notes->texts);
   notes->callbacks = nullptr;

@@ -13,7 +13,14 @@ namespace {
 OrderedJson selftest_report(const std::string& path, const Options& options, const Callbacks& callbacks) {
   const std::shared_ptr<LoadedModel> model = load_model(path, options, callbacks);
   const Checkpoint& checkpoint = model->checkpoint;
+  std::unique_ptr<Network> reference;
+  if (!model->network->traits().steps) {
+    DeviceOptions same = model->device_options;
+    same.isa.clear();
+    reference = find_device("cpu").compile(model->plan, same);
+  }
   SelfTestInput input{.network = model->network.get(),
+                      .reference = reference.get(),
                       .plan = model->plan.get(),
                       .options = model->device_options,
                       .tokenizer = checkpoint.tokenizer.get(),

@@ -3,12 +3,14 @@
 
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/kind.h"
+#include "checkpoint/openvino_folder.h"
 
 namespace philo {
 
 Checkpoint open_checkpoint(const std::string& path) {
   switch (checkpoint_kind(path)) {
     case CheckpointKind::HuggingFace: return open_hugging_face(path);
+    case CheckpointKind::Openvino: return open_openvino(path);
   }
   throw Error(ErrorCode::Failed, path + ": a kind of checkpoint without a reader");
 }

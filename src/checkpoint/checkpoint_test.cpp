@@ -11,6 +11,7 @@
 
 #include "base/refusal.h"
 #include "base/temporary_folder.h"
+#include "fake/openvino_graph.h"
 
 namespace philo {
 namespace {
@@ -166,6 +167,73 @@ TEST_F(CheckpointFolder, RefusesFilesWithoutPermission) {
 #endif
 }
 
+// An exported folder: a small network and the config.json that describes it.
+class OpenvinoCheckpoint : public testing::Test {
+ protected:
+  void SetUp() override {
+    net_.vocabulary = 320;
+    for (const char* name : {"generation_config.json", "tokenizer.json", "tokenizer_config.json"})
+      folder_.write(name, read_text_file(join_path(models, "form-float32/" + std::string(name))));
+    write();
+  }
+  void write(const Json& patch = {}) {
+    const FakeOpenvinoGraph graph = net_.graph();
+    folder_.write("openvino_model.xml", graph.xml());
+    folder_.write("openvino_model.bin", graph.constants);
+    Json config = {{"model_type", "phi3"}, {"architectures", {"Phi3ForCausalLM"}}, {"hidden_size", 8}, {"intermediate_size", 8}, {"num_hidden_layers", 2}, {"num_attention_heads", 2},
+                   {"num_key_value_heads", 1}, {"vocab_size", 320}, {"max_position_embeddings", 64}, {"sliding_window", 5}, {"rms_norm_eps", 1e-5}, {"rope_theta", 10000.0}};
+    if (!patch.is_null()) config.merge_patch(patch);
+    folder_.write("config.json", config.dump());
+  }
+  FakePhi3 net_;
+  TemporaryFolder folder_;
+};
+
+TEST_F(OpenvinoCheckpoint, Opens) {
+  const Checkpoint checkpoint = open_checkpoint(folder_.path());
+  EXPECT_EQ(checkpoint.kind, "OpenVINO folder");
+  EXPECT_NE(checkpoint.weights->find_coded("model.layers.1.self_attn.qkv_proj.weight"), nullptr);
+  EXPECT_TRUE(checkpoint.notes.empty()) << checkpoint.notes[0];
+  EXPECT_FALSE(checkpoint.config.tied);
+  EXPECT_FALSE(checkpoint.stop_tokens.empty());
+  net_.tied = net_.awq = true;
+  write();
+  const Checkpoint tied = open_checkpoint(folder_.path());
+  EXPECT_TRUE(tied.config.tied);
+  ASSERT_EQ(tied.notes.size(), 1u);
+  EXPECT_TRUE(says(tied.notes[0], "2 scales of AWQ"));
+}
+
+TEST_F(OpenvinoCheckpoint, RefusesAGraphThatConfigJsonContradicts) {
+  const std::vector<std::pair<Json, const char*>> all = {
+      {{{"num_hidden_layers", 3}}, "the number of layers is 2 in the graph, but 3 by config.json"},
+      {{{"num_key_value_heads", 2}}, "key and value heads is 1"},
+      {{{"head_dim", 8}}, "numbers in a head is 4"},
+      {{{"rms_norm_eps", 1e-6}}, "epsilon"},
+      {{{"rope_theta", 10001.0}}, "number 1 of the rotation's frequencies"},
+      {{{"partial_rotary_factor", 0.5}}, "the number of rotation's frequencies is 2"},
+      {{{"sliding_window", 6}}, "the sliding window is 5 in the graph, but 6"},
+      {{{"sliding_window", nullptr}}, "the sliding window is 5 in the graph, but none"},
+      {{{"vocab_size", 321}}, "has the shape (320, 8), but config.json asks for (321, 8)"},
+      {{{"model_type", "llama"}}, "this is a Llama"},
+      {{{"rope_scaling", {{"type", "longrope"}, {"short_factor", {1.0, 1.0}}, {"long_factor", {1.0, 2.0}}}}, {"original_max_position_embeddings", 16}}, "the factor on cos and sin is 1"},
+  };
+  for (const auto& [patch, cause] : all) {
+    SCOPED_TRACE(patch.dump());
+    write(patch);
+    EXPECT_TRUE(says(refusal_of(folder_.path()), cause));
+  }
+}
+
+TEST_F(OpenvinoCheckpoint, NeedsTheFilesBesideIt) {
+  for (const char* name : {"config.json", "tokenizer.json"}) {
+    const std::string text = read_text_file(folder_.path(name));
+    std::filesystem::remove(folder_.path(name));
+    EXPECT_TRUE(says(refusal_of(folder_.path()), std::string(name) + ": is missing; optimum-cli export openvino writes it"));
+    folder_.write(name, text);
+  }
+}
+
 TEST(CheckpointKinds, RefusesWhatIsNotRead) {
   const TemporaryFolder folder;
   const auto with = [&](const std::string& name, std::initializer_list<const char*> files) {
@@ -177,7 +245,7 @@ TEST(CheckpointKinds, RefusesWhatIsNotRead) {
       {folder.path("missing"), "there is no such file or folder"},
       {with("empty", {}), "is an empty folder"},
       {with("other", {"readme.txt"}), "has no config.json"},
-      {with("openvino", {"config.json", "openvino_model.xml", "openvino_model.bin", "tokenizer.json"}), "is an OpenVINO model"},
+      {with("vision", {"config.json", "openvino_language_model.xml", "openvino_language_model.bin", "tokenizer.json"}), "OpenVINO model of several networks"},
       {with("onnx", {"config.json", "genai_config.json", "model.onnx"}), "is an ONNX model"},
       {with("onnx-only", {"phi.onnx"}), "is an ONNX model"},
       {with("gguf", {"phi-3-q4.gguf"}), "is a GGUF model"},
@@ -187,7 +255,7 @@ TEST(CheckpointKinds, RefusesWhatIsNotRead) {
       {folder.write("phi.gguf", "GGUF...."), "is a GGUF model"},
       {folder.write("renamed.bin", "GGUF\3\0\0\0"), "is a GGUF model"},
       {folder.write("phi.onnx", ""), "is an ONNX model"},
-      {folder.write("model.xml", "<net/>"), "is an OpenVINO model"},
+      {folder.write("model.xml", "<net/>"), "is one file of an OpenVINO model"},
       {folder.write("model.safetensors", ""), "give the folder that it lies in"},
       {folder.write("config.json", "{}"), "give the folder that it lies in"},
       {folder.write("notes.txt", "hello"), "is a file; expected a Hugging Face folder"},

@@ -1,7 +1,6 @@
 // A Hugging Face folder becomes a checkpoint. Only headers and text files are read here; weights stay mapped.
 #include "checkpoint/hugging_face.h"
 
-
 #include <map>
 
 #include "base/error.h"
@@ -91,24 +90,17 @@ std::shared_ptr<const ChatTemplate> open_chat_template(const Tokenizer& tokenize
   }
 }
 
-Checkpoint open_hugging_face(const std::string& folder) {
-  Checkpoint out;
-  out.path = folder;
-  out.kind = "Hugging Face folder";
-
-  const std::string config_file = join_path(folder, "config.json");
-  const Json config_json = read_json_file(config_file, settings_limits);
-  const JsonObject config(config_json, config_file);
-  out.config = parse_config(config_json, config_file);
+FolderConfig read_folder_config(const std::string& folder) {
+  const std::string file = join_path(folder, "config.json");
+  FolderConfig out{read_json_file(file, settings_limits), file, {}, {}};
+  const JsonObject config(out.json, file);
+  out.config = parse_config(out.json, file);
   out.architecture = first_architecture(config);
-  const std::optional<JsonObject> quantization = quantization_of(config);
+  return out;
+}
 
-  auto weights = std::make_shared<Weights>();
-  out.weights_file = read_safetensors_folder(folder, *weights);
-  if (quantization) out.notes = gather_compressed_tensors(*quantization, *weights, out.weights_file);
-  out.weights = std::move(weights);
-  for (std::string& note : plan_phi3(out.config, out.weights, out.weights_file).notes) out.notes.push_back(std::move(note));
-
+void read_text_parts(const FolderConfig& config, Checkpoint& out) {
+  const std::string& folder = out.path;
   out.tokenizer = read_tokenizer(folder);
   check_token_ids(*out.tokenizer, out.config.vocabulary, folder, out.notes);
   out.chat_template = open_chat_template(*out.tokenizer, folder, out.notes);
@@ -121,8 +113,25 @@ Checkpoint open_hugging_face(const std::string& folder) {
     out.defaults = parse_generation_defaults(generation);
     eos.push_back({"generation_config.json", eos_token_ids(generation)});
   }
-  eos.push_back({"config.json", eos_token_ids(config)});
+  eos.push_back({"config.json", eos_token_ids(JsonObject(config.json, config.file))});
   out.stop_tokens = stop_tokens(eos, *out.tokenizer, out.config.vocabulary, out.notes);
+}
+
+Checkpoint open_hugging_face(const std::string& folder) {
+  Checkpoint out;
+  out.path = folder;
+  out.kind = "Hugging Face folder";
+  const FolderConfig config = read_folder_config(folder);
+  out.config = config.config;
+  out.architecture = config.architecture;
+  const std::optional<JsonObject> quantization = quantization_of(JsonObject(config.json, config.file));
+
+  auto weights = std::make_shared<Weights>();
+  out.weights_file = read_safetensors_folder(folder, *weights);
+  if (quantization) out.notes = gather_compressed_tensors(*quantization, *weights, out.weights_file);
+  out.weights = std::move(weights);
+  for (std::string& note : plan_phi3(out.config, out.weights, out.weights_file).notes) out.notes.push_back(std::move(note));
+  read_text_parts(config, out);
   return out;
 }
 

@@ -1,4 +1,4 @@
-// Opens a Hugging Face folder: config.json, safetensors, tokenizer files, generation_config.json.
+// Opens a Hugging Face folder: config.json, safetensors, tokenizer files, generation_config.json. Folders of other makers keep some of them.
 #pragma once
 
 #include <optional>
@@ -9,6 +9,18 @@
 namespace philo {
 
 Checkpoint open_hugging_face(const std::string& folder);
+
+// config.json as it is and as philo understands it.
+struct FolderConfig {
+  Json json;
+  std::string file;
+  ModelConfig config;
+  std::string architecture;
+};
+FolderConfig read_folder_config(const std::string& folder);
+
+// Tokenizer, chat template, sampling defaults and stop tokens of the folder `out.path`, for the network `out.config`.
+void read_text_parts(const FolderConfig& config, Checkpoint& out);
 
 // generation_config.json's sampling defaults; unknown keys are ignored as transformers does. Throws ErrorCode::Input for wrong types.
 GenerationDefaults parse_generation_defaults(const JsonObject& json);

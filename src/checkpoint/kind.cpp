@@ -11,7 +11,7 @@
 namespace philo {
 namespace {
 
-constexpr std::string_view wanted = "expected a Hugging Face folder (config.json, tokenizer.json, model.safetensors)";
+constexpr std::string_view wanted = "expected a Hugging Face folder (config.json, tokenizer.json, model.safetensors) or one that optimum-cli export openvino made";
 
 Error not_supported(const std::string& path, std::string_view what, std::string_view instead) {
   return input_error(path, "is " + std::string(what) + ", which this version of philo does not read yet; " + std::string(instead));
@@ -20,8 +20,11 @@ Error not_supported(const std::string& path, std::string_view what, std::string_
 Error gguf(const std::string& path) {
   return not_supported(path, "a GGUF model", "use the Hugging Face folder that it was made from");
 }
-Error openvino(const std::string& path) {
-  return not_supported(path, "an OpenVINO model", "use the Hugging Face folder that it was exported from");
+Error openvino_part(const std::string& path) {
+  return input_error(path, "is one file of an OpenVINO model; give the folder that it lies in, with config.json and tokenizer.json beside it");
+}
+Error openvino_vision(const std::string& path) {
+  return not_supported(path, "an OpenVINO model of several networks (images or sound)", "philo reads text models, exported with --task text-generation-with-past");
 }
 Error onnx(const std::string& path) {
   return not_supported(path, "an ONNX model", "use the Hugging Face folder that it was exported from");
@@ -41,7 +44,7 @@ Error refuse_file(const std::string& path) {
   }
   if (is_gguf) return gguf(path);
   if (name.ends_with(".onnx")) return onnx(path);
-  if (name.ends_with(".xml")) return openvino(path);
+  if (name.ends_with(".xml") || name == "openvino_model.bin") return openvino_part(path);
   if (name.ends_with(".safetensors") || name.ends_with(".json")) {
     return input_error(path, "is one file of a model; give the folder that it lies in");
   }
@@ -65,7 +68,8 @@ CheckpointKind checkpoint_kind(const std::string& path) {
   // Exports keep the config.json of the model they came from, so the weights decide first.
   if (has("config.json") && (has("model.safetensors") || has("model.safetensors.index.json"))) return CheckpointKind::HuggingFace;
   if (has("genai_config.json") || ends_with_any(names, ".onnx")) throw onnx(path);
-  if (has("openvino_model.xml") || has("openvino_language_model.xml")) throw openvino(path);
+  if (has("openvino_language_model.xml")) throw openvino_vision(path);
+  if (has("openvino_model.xml")) return CheckpointKind::Openvino;
   if (ends_with_any(names, ".gguf")) throw gguf(path);
   if (has("config.json")) return CheckpointKind::HuggingFace;
   if (has("adapter_config.json")) {

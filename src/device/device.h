@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -25,6 +26,10 @@ struct DeviceOptions {
   ActivationFormat activation_format = ActivationFormat::Int8;
   int threads = 0;   // 0: what is fastest here
   std::string isa;   // empty: the best one here
+  std::vector<std::pair<std::string, std::string>> properties;  // for a vendor's runtime, by its own names
+  size_t context = 0;             // most tokens that sessions will hold, for devices that compile for fixed sizes; 0: their default
+  bool allow_requantize = false;  // weights that the device does not take may be quantized again
+  std::string cache_folder;       // for what takes long to compile; empty: nothing is kept
   NoteSink note;     // may be empty
   Progress progress; // of loading; may be empty
 };
@@ -98,6 +103,8 @@ struct Traits {
   int threads;
   size_t weight_bytes;   // read for one token
   size_t memory_bytes;   // held for the weights beyond the mapped files
+  std::optional<KvFormat> kv_format = {};  // of keys and values, where the device has its own way; otherwise what the options say
+  bool steps = true;           // observe() shows each step; otherwise the network is one graph
   bool int8_products = false;  // Linear steps multiply 8 bit integers; otherwise float32
 };
 
@@ -111,13 +118,15 @@ class Network {
   // Appends every turn's tokens to its session and yields the rows asked for. Several sessions share one pass over the weights.
   // Throws ErrorCode::Resource where memory runs out; the sessions then keep the position they had.
   virtual void forward(std::span<const Turn> turns, Logits& out) const = 0;
-  virtual void observe(StepObserver observer) = 0;  // empty: none
+  virtual void observe(StepObserver observer) = 0;  // empty: none. Throws ErrorCode::Device where Traits::steps is false
 };
 
 class Device {
  public:
   virtual ~Device() = default;
   virtual std::string_view name() const = 0;
+  // The plan with the formats that this device computes with: the same one, or another where DeviceOptions::allow_requantize lets it choose.
+  virtual std::shared_ptr<const Plan> adapt(std::shared_ptr<const Plan> plan, const DeviceOptions&) const { return plan; }
   // Why this plan can't run here and what to do, if it can't.
   virtual std::optional<std::string> refuses(const Plan& plan, const DeviceOptions& options) const = 0;
   virtual std::unique_ptr<Network> compile(std::shared_ptr<const Plan> plan, const DeviceOptions& options) const = 0;

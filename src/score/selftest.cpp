@@ -45,7 +45,9 @@ class SelfTest {
 
   std::vector<SelfTestCheck> run() {
     const std::vector<Token> text = text_tokens();
-    check_steps({text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(text.size(), 40))});
+    const std::vector<Token> beginning(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(text.size(), 40)));
+    if (input_.network->traits().steps) check_steps(beginning);
+    else check_logits(beginning);
     check_single_tokens({text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(text.size(), 8))});
     check_round_trips();
     if (input_.encode_chat) check_template();
@@ -98,6 +100,30 @@ class SelfTest {
     for (const StepError& kind : kinds)
       checks_.push_back({kind.kind, "against the formula in double precision, relative to what is summed", kind.cells, kind.worst, 0, kind.allowed,
                          kind.worst <= kind.allowed});
+  }
+
+  // A device that computes the network as one graph is held against the cpu device, whose steps are checked themselves. Runtimes round to
+  // fewer bits on their way (bfloat16, float16, 8 bits), each token's logits by up to some hundredths; what is wrong is off by far more.
+  void check_logits(const std::vector<Token>& tokens) {
+    constexpr double allowed = 0.1;
+    const auto mine = input_.network->open(tokens.size()), other = input_.reference->open(tokens.size());
+    Logits got, expected;
+    double worst = 0;
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      const std::span<const Token> token = std::span(tokens).subspan(i, 1);
+      const Turn turn{mine.get(), token, Rows::Last, tokens.size()}, reference{other.get(), token, Rows::Last, tokens.size()};
+      input_.network->forward({&turn, 1}, got);
+      input_.reference->forward({&reference, 1}, expected);
+      float largest = 0, difference = 0;
+      for (size_t k = 0; k < expected.vocabulary(); ++k) {
+        largest = std::max(largest, std::fabs(expected.row(0)[k]));
+        difference = std::max(difference, std::fabs(expected.row(0)[k] - got.row(0)[k]));
+        if (!std::isfinite(got.row(0)[k])) difference = INFINITY;
+      }
+      worst = std::max(worst, static_cast<double>(difference) / static_cast<double>(largest));
+      advance("checking logits", i + 1, tokens.size());
+    }
+    checks_.push_back({"logits", "against the cpu device, relative to the largest of a position", tokens.size() * expected.vocabulary(), worst, 0, allowed, worst <= allowed});
   }
 
   // Decoding and prefill use kernels of different shapes; where the device promises it they give the same bits.

@@ -23,7 +23,8 @@ struct SelfTestCheck {
 };
 
 struct SelfTestInput {
-  Network* network;            // its observer is used
+  Network* network;            // its observer is used where Traits::steps says that there is one
+  Network* reference;          // otherwise the same plan on the cpu device; may be nullptr where it is not needed
   const Plan* plan;
   DeviceOptions options;       // that the network was compiled with
   const Tokenizer* tokenizer;

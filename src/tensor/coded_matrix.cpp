@@ -18,17 +18,37 @@ uint32_t word_at(const std::byte* bytes, size_t index) {
   return word;
 }
 
+uint8_t nibble_at(const std::byte* bytes, size_t index) { return static_cast<uint8_t>(std::to_integer<uint8_t>(bytes[index / 2]) >> (index % 2 * 4) & 15); }
+
+// `count` nibbles from number `first` on, packed anew from the start of `out`; what is left of `out` becomes 0.
+void read_nibbles(const std::byte* from, size_t first, size_t count, uint8_t flip, std::span<uint8_t> out) {
+  std::fill(out.begin(), out.end(), uint8_t{0});
+  if (first % 2 == 0) {
+    for (size_t i = 0; i < count / 2; ++i) out[i] = static_cast<uint8_t>(std::to_integer<uint8_t>(from[first / 2 + i]) ^ flip);
+  } else {
+    for (size_t i = 0; i < count / 2; ++i)
+      out[i] = static_cast<uint8_t>((nibble_at(from, first + 2 * i) | nibble_at(from, first + 2 * i + 1) << 4) ^ flip);
+  }
+  if (count % 2 != 0) out[count / 2] = static_cast<uint8_t>(nibble_at(from, first + count - 1) ^ (flip & 15));
+}
+
 }  // namespace
 
 void CodedMatrix::read_codes(int64_t row, std::span<uint8_t> out) const {
-  const size_t bytes = code_row_bytes(format.bits, columns);
-  if (codes_kind == Codes::Packed) {
-    const size_t stored = index(codes.shape[1]) * 4;  // of a row of 8 bits this may be up to three bytes more
-    std::memcpy(out.data(), codes.bytes.data() + index(row) * stored, bytes);
-    return;
+  const size_t bytes = code_row_bytes(format.bits, columns), count = index(columns), first = index(row) * count;
+  switch (codes_kind) {
+    case Codes::Packed: {
+      const size_t stored = index(codes.shape[1]) * 4;  // of a row of 8 bits this may be up to three bytes more
+      std::memcpy(out.data(), codes.bytes.data() + index(row) * stored, bytes);
+      return;
+    }
+    case Codes::SignedBytes:
+      for (size_t i = 0; i < count; ++i) out[i] = static_cast<uint8_t>(std::to_integer<uint8_t>(codes.bytes[first + i]) ^ 0x80);
+      return;
+    case Codes::Bytes: std::memcpy(out.data(), codes.bytes.data() + first, count); return;
+    case Codes::Nibbles:
+    case Codes::SignedNibbles: read_nibbles(codes.bytes.data(), first, count, codes_kind == Codes::SignedNibbles ? 0x88 : 0, out.first(bytes)); return;
   }
-  const std::byte* const from = codes.bytes.data() + index(row) * bytes;
-  for (size_t i = 0; i < bytes; ++i) out[i] = static_cast<uint8_t>(std::to_integer<uint8_t>(from[i]) ^ 0x80);
 }
 
 void CodedMatrix::read_scales(int64_t row, std::span<float> out) const {
@@ -52,6 +72,13 @@ void CodedMatrix::read_zero_points(int64_t row, std::span<uint8_t> out) const {
       for (size_t i = 0; i < count; ++i)
         out[i] = static_cast<uint8_t>(std::to_integer<uint8_t>(zero_points.bytes[index(row) * count + i]) ^ 0x80);
       return;
+    case ZeroPoints::Bytes: std::memcpy(out.data(), zero_points.bytes.data() + index(row) * count, count); return;
+    case ZeroPoints::Nibbles:
+    case ZeroPoints::SignedNibbles: {
+      const int flip = zero_points_kind == ZeroPoints::SignedNibbles ? 8 : 0;
+      for (size_t i = 0; i < count; ++i) out[i] = static_cast<uint8_t>(nibble_at(zero_points.bytes.data(), index(row) * count + i) ^ flip);
+      return;
+    }
     case ZeroPoints::PackedRows: {
       const size_t per_word = 32 / index(format.bits), word = index(row) / per_word;
       const auto shift = static_cast<unsigned>(index(row) % per_word * index(format.bits));

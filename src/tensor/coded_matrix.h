@@ -16,13 +16,19 @@ namespace philo {
 // first, or bytes; without zero points 8 or 128 is meant.
 struct CodedMatrix {
   enum class Codes : uint8_t {
-    Packed,       // unsigned, in little-endian 32-bit words along the row: (rows, words) I32
-    SignedBytes,  // code - 128: (rows, columns) I8
+    Packed,         // unsigned, in little-endian 32-bit words along the row: (rows, words) I32
+    SignedBytes,    // code - 128: (rows, columns) I8
+    Bytes,          // (rows, columns) U8
+    Nibbles,        // two in a byte, the low one first, row after row without padding: (rows * columns / 2, rounded up) U8
+    SignedNibbles,  // likewise, code - 8
   };
   enum class ZeroPoints : uint8_t {
     None,
-    PackedRows,   // unsigned, in 32-bit words down the rows: (words, groups) I32
-    SignedBytes,  // zero point - 128: (rows, groups) I8
+    PackedRows,     // unsigned, in 32-bit words down the rows: (words, groups) I32
+    SignedBytes,    // zero point - 128: (rows, groups) I8
+    Bytes,          // (rows, groups) U8
+    Nibbles,        // two in a byte, the low one first: (rows * groups / 2, rounded up) U8
+    SignedNibbles,  // likewise, zero point - 8
   };
 
   std::string name;    // "model.layers.0.mlp.down_proj.weight"

@@ -416,8 +416,8 @@ TEST_F(Commands, InspectCountsTensorsAndMemory) {
 TEST_F(Commands, DevicesListsTheProcessor) {
   const Json report = json_of(philo({"devices", "--json"}));
   ASSERT_FALSE(report.at("devices").empty());
-  EXPECT_EQ(report.at("devices").back().at("name"), "cpu");
-  EXPECT_EQ(report.at("devices").back().at("usable"), true);
+  EXPECT_EQ(report.at("devices").front().at("name"), "cpu");
+  EXPECT_EQ(report.at("devices").front().at("usable"), true);
   EXPECT_GT(report.at("machine").at("memory_bytes").get<double>(), 0);
   EXPECT_TRUE(says(philo({"devices"}).out, "cpu  "));
 }

@@ -37,6 +37,7 @@ class SelfTestTest : public GoldenTest {
   std::vector<SelfTestCheck> check(Network& network, const Plan& plan, const DeviceOptions& options) const {
     const Checkpoint& checkpoint = golden_->checkpoint;
     SelfTestInput input{.network = &network,
+                        .reference = nullptr,
                         .plan = &plan,
                         .options = options,
                         .tokenizer = checkpoint.tokenizer.get(),

@@ -83,7 +83,8 @@ std::string support_text() {
   text << "\n*passed*: every shape, token count and tail of the grid, on this machine. *not here*: this processor lacks the instructions.\n"
           "*other builds*: the table belongs to programs for another kind of processor; the grid runs there as well.\n\n"
           "Formats of weights: *by N*: N columns of a row share a scale (and a zero point, where asymmetric); *by row*: all do. Scales\n"
-          "are fp16 or fp32. Formats of Attend are those of keys and values.\n";
+          "are fp16 or fp32. Formats of Attend are those of keys and values.\n\n"
+          "The devices of OpenVINO (`openvino:CPU`, `openvino:GPU`, `openvino:NPU`, `openvino:AUTO`), and what of them was run: [openvino.md](openvino.md).\n";
   return text.str();
 }
 

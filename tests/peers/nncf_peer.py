@@ -16,7 +16,6 @@ import io
 import json
 import logging
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -139,16 +138,8 @@ def write_model(folder, model, seed):
     save_file(tensors, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
 
 
-def checkpoint_name(constant):
-    """"self.model.layers.0.mlp.down_proj._openvino_orig_weight" is "model.layers.0.mlp.down_proj"."""
-    found = re.search(r"(model\.layers\.\d+\.(?:self_attn|mlp)\.\w+_proj|model\.embed_tokens|lm_head)", constant)
-    if not found:
-        raise ValueError(f"the IR has a compressed constant {constant}, which is no weight of Phi-3")
-    return found.group(1)
-
-
 def of_ir(graph):
-    return {checkpoint_name(name): one for name, one in openvino_ir.quantized(graph).items()}
+    return {openvino_ir.checkpoint_name(name): one for name, one in openvino_ir.quantized(graph).items()}
 
 
 def nibbles(words, rows, columns, axis):

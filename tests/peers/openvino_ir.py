@@ -2,6 +2,7 @@
 before a MatMul or a Gather. Names differ between exporters."""
 
 import dataclasses
+import re
 
 import numpy as np
 import openvino as ov
@@ -57,6 +58,14 @@ def quantized_at(node):
                          f"and {'no' if zero_points is None else 'some'} zero points: not a form that NNCF wrote so far")
     return codes.get_friendly_name(), Quantized(bits, signed, values, np.array(scales.data).reshape(rows, -1),
                                                 None if zero_points is None else integers(zero_points)[0].reshape(rows, -1))
+
+
+def checkpoint_name(constant):
+    """"self.model.layers.0.mlp.down_proj._openvino_orig_weight" is "model.layers.0.mlp.down_proj"."""
+    found = re.search(r"(model\.layers\.\d+\.(?:self_attn|mlp)\.\w+_proj|model\.embed_tokens|lm_head)", constant)
+    if not found:
+        raise ValueError(f"the IR has a compressed constant {constant}, which is no weight of Phi-3")
+    return found.group(1)
 
 
 def quantized(model):

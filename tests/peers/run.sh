@@ -35,12 +35,19 @@ if [[ ! -x $tokenize || ! -x $render ]]; then
   cmake -S "$root" -B "$build" -DPHILO_TESTS=ON >/dev/null
   cmake --build "$build" --target philo_tokenize_lines philo_render_lines
 fi
+# The module for openvino devices is built against the same OpenVINO that the tests use.
+cmake -S "$root" -B "$build" -DPHILO_TESTS=ON -DOpenVINO_DIR="$("$root/.venv/peers/bin/python" -c 'import openvino.utils; print(openvino.utils.get_cmake_path())')" >/dev/null
+cmake --build "$build" --target philo_openvino philo_device_openvino_test
 hold tokenizer --program "$tokenize"
 hold template --program "$render"
 hold model "$philo"
 hold convert "$philo"
 hold nncf "$philo"
 hold openvino "$philo"
+hold openvino_in "$philo"
+echo "== the module for OpenVINO"
+"$build/bin/philo_device_openvino_test" --gtest_brief=1 || failed+=("module")
+hold openvino_device "$philo"
 if ((${#failed[@]})); then
   echo "peers: FAILED: ${failed[*]}"
   exit 1

@@ -1,0 +1,213 @@
+// Lists OpenVINO's devices, refuses what they don't take, and compiles.
+#include "device/openvino/openvino_device.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <map>
+#include <mutex>
+
+#include "base/error.h"
+#include "device/openvino/blob_cache.h"
+#include "device/openvino/openvino_network.h"
+#include "device/openvino/settings.h"
+#include "machine/cpu.h"
+#include "machine/memory.h"
+#include "machine/thread_pool.h"
+
+namespace philo {
+namespace openvino {
+namespace {
+
+constexpr int64_t rows_per_task = 256;  // even, as fill_rows() asks
+
+std::string listed(const std::vector<DeviceDescription>& devices) {
+  std::string list;
+  for (const DeviceDescription& device : devices) list += (list.empty() ? "" : ", ") + ("openvino:" + device.name);
+  return list.empty() ? "none of OpenVINO's" : list;
+}
+
+// What is missing where a plugin finds no device.
+std::string missing(const std::string& family) {
+  if (family == "NPU")
+    return "no NPU that OpenVINO can use: on Linux it takes the kernel's intel_vpu module, a device node /dev/accel/accel0 that the user may open (group \"render\") and the driver libze_intel_npu "
+           "(packages intel-level-zero-npu, intel-driver-compiler-npu); to try the NPU plugin on the processor: --device openvino:NPU --ov NPUW_DEVICES=CPU";
+  if (family == "GPU") return "no GPU that OpenVINO can use: it takes an Intel GPU and its compute driver (on Linux the package intel-opencl-icd, and a user in the group \"render\")";
+  return "OpenVINO finds no such device";
+}
+
+bool runs_on_processor(const DeviceOptions& options) {
+  return std::any_of(options.properties.begin(), options.properties.end(), [](const auto& one) { return one.first == "NPUW_DEVICES" && one.second == "CPU"; });
+}
+
+// The block weights as an NPU takes them.
+Plan requantized(const Plan& plan) {
+  std::map<const Weight*, bool> in_block;
+  for (const Step& step : plan.steps)
+    if (step.op == Op::Linear && step.layer >= 0) in_block[step.weight] = true;
+  return with_formats(plan, [&](const Weight& weight, const Segment& segment) -> MatrixFormat {
+    const auto* const codes = std::get_if<CodeFormat>(&segment.format);
+    const bool fits = codes != nullptr && codes->bits == 4 && codes->symmetric && (codes->group_size < 0 || codes->group_size == 128);
+    if (!in_block.contains(&weight) || fits) return segment.format;
+    return CodeFormat{4, weight.columns % 128 == 0 ? 128 : -1, true};
+  });
+}
+
+class OpenvinoDevice final : public Device {
+ public:
+  OpenvinoDevice(Runtime& runtime, std::string_view name) : runtime_(runtime), name_(name), device_(device_of(name)) {}
+
+  std::string_view name() const override { return name_; }
+
+  std::optional<std::string> refuses(const Plan& plan, const DeviceOptions& options) const override {
+    if (plan.steps.empty() || plan.steps.front().op != Op::Embed || plan.steps.back().op != Op::Linear)
+      return "this plan is a part of a network; a network starts from tokens and ends in logits";
+    if (!options.isa.empty()) return "--isa " + options.isa + " is for the cpu device; OpenVINO chooses its kernels itself";
+    const std::string family = family_of(device_);
+    const std::vector<DeviceDescription> devices = runtime_.devices();
+    const bool there = std::any_of(devices.begin(), devices.end(), [&](const DeviceDescription& one) { return one.name == device_ || one.name.starts_with(device_ + "."); });
+    const bool stands_in = family == "NPU" && runs_on_processor(options);
+    if (!there && family != "AUTO" && !stands_in) return name_ + ": " + missing(family) + "; devices here: cpu, " + listed(devices);
+    return family == "NPU" ? refuses_for_npu(plan) : std::nullopt;
+  }
+
+  std::shared_ptr<const Plan> adapt(std::shared_ptr<const Plan> plan, const DeviceOptions& options) const override {
+    if (family_of(device_) != "NPU" || !options.allow_requantize || !refuses_for_npu(*plan)) return plan;
+    return std::make_shared<const Plan>(requantized(*plan));
+  }
+
+  std::unique_ptr<Network> compile(std::shared_ptr<const Plan> plan, const DeviceOptions& options) const override {
+    if (const auto reason = refuses(*plan, options)) throw Error(ErrorCode::Device, *reason);
+    Settings settings = settle(*plan, options, device_, runtime_);
+    for (const std::string& text : settings.notes)
+      if (options.note) options.note(text);
+    const OpenvinoIr ir = emit_openvino_ir(*plan, settings.variant);
+    check_memory(ir);
+    const std::optional<BlobCache> cache = cache_of(*plan, settings, ir, options);
+    std::shared_ptr<Compiled> compiled;
+    if (cache) compiled = cache->read(runtime_, device_, settings.properties);
+    if (compiled == nullptr) {
+      compiled = compiled_graph(ir, settings, options);
+      if (cache) cache->write(*compiled);
+    }
+    if (family_of(device_) == "AUTO" && options.note) options.note(name_ + ": computing on " + compiled->property("EXECUTION_DEVICES"));
+    return std::make_unique<OpenvinoNetwork>(name_, std::move(plan), std::move(settings), std::move(compiled), static_cast<size_t>(ir.weights_bytes));
+  }
+
+ private:
+  static void check_memory(const OpenvinoIr& ir) {
+    const size_t available = memory_status().available_bytes;
+    if (available != 0 && ir.weights_bytes > available)
+      throw Error(ErrorCode::Resource, "the weights take " + std::to_string(ir.weights_bytes >> 20) + " MiB while OpenVINO compiles them and " + std::to_string(available >> 20) +
+                                           " MiB are free; close other programs or choose a smaller --weight-format");
+  }
+
+  // The processor's plugin compiles in seconds and would write all weights out again; so what it compiled is not kept.
+  std::optional<BlobCache> cache_of(const Plan& plan, const Settings& settings, const OpenvinoIr& ir, const DeviceOptions& options) const {
+    if (options.cache_folder.empty() || family_of(device_) == "CPU" || family_of(device_) == "AUTO" || runs_on_processor(options)) return std::nullopt;
+    DeviceDescription found{device_, "", ""};
+    for (const DeviceDescription& one : runtime_.devices())
+      if (one.name == device_ || one.name.starts_with(device_ + ".")) {
+        found = one;
+        break;
+      }
+    return BlobCache(options.cache_folder, blob_key(plan, settings, ir.xml, found, runtime_.version()), options.note);
+  }
+
+  // Writes the weights on all threads; false where the caller wants to stop.
+  static bool fill(const OpenvinoIr& ir, std::span<std::byte> to, const DeviceOptions& options) {
+    fill_literals(ir, to);
+    ThreadPool pool(options.threads > 0 ? options.threads : static_cast<int>(cpu().cores));
+    size_t done = 0, total = 0;
+    for (const IrMatrix& matrix : ir.matrices) total += matrix.segment.stored_bytes();
+    for (const IrMatrix& matrix : ir.matrices) {
+      const int64_t rows = matrix.segment.rows, tasks = (rows + rows_per_task - 1) / rows_per_task;
+      pool.run(static_cast<size_t>(tasks), [&](size_t task, size_t) {
+        const int64_t first = static_cast<int64_t>(task) * rows_per_task;
+        fill_rows(matrix, first, std::min(rows, first + rows_per_task), to);
+      });
+      done += matrix.segment.stored_bytes();
+      if (options.progress && !options.progress("loading weights", done, total)) return false;
+    }
+    return true;
+  }
+
+  std::shared_ptr<Compiled> compiled_graph(const OpenvinoIr& ir, const Settings& settings, const DeviceOptions& options) const {
+    using namespace std::chrono_literals;
+    std::string error;
+    std::exception_ptr thrown;
+    bool stopped = false;
+    std::promise<void> filled;
+    const Graph graph{&ir.xml, static_cast<size_t>(ir.weights_bytes), [&](std::span<std::byte> to) {
+                        try {
+                          stopped = !fill(ir, to, options);
+                        } catch (...) {
+                          thrown = std::current_exception();
+                        }
+                        filled.set_value();
+                        return !stopped && !thrown;
+                      }};
+    const auto start = std::chrono::steady_clock::now();
+    std::future<std::unique_ptr<Compiled>> work = std::async(std::launch::async, [&] { return runtime_.compile(graph, device_, settings.properties, error); });
+    const std::future<void> loaded = filled.get_future();
+    while (work.wait_for(100ms) != std::future_status::ready) {
+      if (loaded.wait_for(0ms) != std::future_status::ready || !options.progress) continue;
+      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - start).count();
+      if (!options.progress("compiling for " + name_, static_cast<uint64_t>(seconds), 0)) stopped = true;  // OpenVINO itself can't be stopped
+    }
+    std::shared_ptr<Compiled> compiled = work.get();
+    if (thrown) std::rethrow_exception(thrown);
+    if (stopped) throw Error(ErrorCode::Stopped, "stopped while " + name_ + " compiled the model");
+    if (compiled == nullptr) throw Error(ErrorCode::Device, name_ + " can't compile this model: " + error);
+    return compiled;
+  }
+
+  Runtime& runtime_;
+  std::string name_, device_;
+};
+
+bool is_device_name(std::string_view name) {
+  const std::string family = family_of(device_of(name));
+  return name.starts_with("openvino:") && (family == "CPU" || family == "GPU" || family == "NPU" || family == "AUTO");
+}
+
+}  // namespace
+}  // namespace openvino
+
+std::unique_ptr<Device> make_openvino_device(openvino::Runtime& runtime, std::string_view name) { return std::make_unique<openvino::OpenvinoDevice>(runtime, name); }
+
+const Device& openvino_device(std::string_view name) {
+  if (!openvino::is_device_name(name))
+    throw Error(ErrorCode::Device, "there is no device " + shown(name) + "; OpenVINO's are openvino:CPU, openvino:GPU, openvino:GPU.1 and so on, openvino:NPU and openvino:AUTO");
+  std::string reason;
+  openvino::Runtime* const runtime = openvino::runtime(reason);
+  if (runtime == nullptr) throw Error(ErrorCode::Device, std::string(name) + ": " + reason + "; --device cpu works without");
+  static std::mutex mutex;
+  static std::map<std::string, std::unique_ptr<Device>, std::less<>> devices;
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<Device>& device = devices[std::string(name)];
+  if (device == nullptr) device = make_openvino_device(*runtime, name);
+  return *device;
+}
+
+std::vector<DeviceReport> openvino_reports() {
+  std::string reason;
+  return openvino_reports(openvino::runtime(reason), reason);
+}
+
+std::vector<DeviceReport> openvino_reports(openvino::Runtime* runtime, const std::string& reason) {
+  if (runtime == nullptr) return {{.name = "openvino", .usable = false, .description = "Intel's CPUs, GPUs and NPUs through OpenVINO", .reason = reason}};
+  std::vector<DeviceReport> reports;
+  const std::vector<openvino::DeviceDescription> devices = runtime->devices();
+  const auto found = [&](const std::string& family) {
+    return std::any_of(devices.begin(), devices.end(), [&](const auto& one) { return openvino::family_of(one.name) == family; });
+  };
+  for (const openvino::DeviceDescription& device : devices)
+    reports.push_back({"openvino:" + device.name, true, device.text + (device.driver.empty() ? "" : ", driver " + device.driver) + "; OpenVINO " + runtime->version(), ""});
+  for (const char* family : {"GPU", "NPU"})
+    if (!found(family)) reports.push_back({std::string("openvino:") + family, false, "OpenVINO " + runtime->version(), openvino::missing(family)});
+  reports.push_back({"openvino:AUTO", !devices.empty(), "OpenVINO's own choice among " + openvino::listed(devices), devices.empty() ? "OpenVINO finds no device" : ""});
+  return reports;
+}
+
+}  // namespace philo

@@ -1,0 +1,172 @@
+"""Holds philo's openvino devices against transformers: the real plugins of OpenVINO compute what philo emits.
+
+    python tests/peers/openvino_device_peer.py PHILO [--models NAME ...]
+
+PHILO's build has the module for OpenVINO (cmake -DOpenVINO_DIR=...). For the tiny models of tests/data/models, as they are stored and
+quantized in several ways:
+  - `philo score --logits --device openvino:CPU` in float32 is within 1e-3 of the largest logit of transformers' float32 eager forward pass,
+    before and after the sliding window and the LongRoPE limit
+  - `philo run --device openvino:CPU` gives the same greedy tokens as transformers, up to the first step at which the reference's two best
+    logits are closer than twice that; the continuations cross the window and the limit
+  - `--device openvino:NPU --ov NPUW_DEVICES=CPU`: the NPU's plugin streams the demo model's answer in int4 and scores it token by token
+  - what is not there or not known ends with exit code 4 or 2 and says what to do
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+os.environ["TQDM_DISABLE"] = "1"
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+from transformers.utils import logging
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools", "golden"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import convert_peer
+import reference
+
+MODELS = os.path.join(ROOT, "tests", "data", "models")
+EXACT = ["--ov", "INFERENCE_PRECISION_HINT=f32", "--ov", "KV_CACHE_PRECISION=f32", "--ov", "DYNAMIC_QUANTIZATION_GROUP_SIZE=0"]
+ALLOWED_ERROR = 1e-3
+DECIDED_GAP = 2 * ALLOWED_ERROR
+NEW_TOKENS = 48
+FORMATS = ["", "--weight-format int4 --group-size -1", "--weight-format int4 --group-size -1 --asym --ratio 0.6", "--weight-format int8"]
+
+
+def philo(command, *arguments):
+    done = subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, timeout=600)
+    return done.returncode, done.stdout, done.stderr.strip()
+
+
+def lengths(config):
+    """Prompts on both sides of every edge."""
+    found, window = {2, 29}, config.sliding_window
+    if window and window < config.max_position_embeddings:
+        found |= {window - 1, window + 2}
+    if getattr(config, "rope_scaling", None) and (config.rope_scaling or {}).get("long_factor"):
+        limit = config.original_max_position_embeddings
+        found |= {limit - 20, limit, limit + 1, 2 * limit + 3}
+    return sorted(one for one in found if one > 0)
+
+
+def check(command, folder, model, device, allowed=ALLOWED_ERROR):
+    worst, equal, due, faults = 0.0, 0, 0, []
+    random = np.random.default_rng(3)
+    with tempfile.TemporaryDirectory(prefix="philo-openvino-") as work:
+        ids_file, logits_file = os.path.join(work, "ids.txt"), os.path.join(work, "logits.safetensors")
+        for length in lengths(model.config):
+            ids = random.integers(0, 300, length).tolist()
+            with open(ids_file, "w", encoding="utf-8") as file:
+                file.write(",".join(map(str, ids)))
+            expected = reference.logits(model, ids)
+            code, _, error = philo(command, "score", folder, "--ids-file", ids_file, "--logits", logits_file, *device)
+            if code:
+                return worst, equal, due, [f"score exits with {code}: {error}"]
+            errors = np.abs(load_file(logits_file)["logits"] - expected).max(axis=1) / np.abs(expected).max(axis=1)
+            worst = max(worst, float(errors.max()))
+            if not (errors <= allowed).all():
+                faults.append(f"{length} tokens: position {int(np.argmax(errors))} is off by {errors.max():.2e} of the largest logit")
+            made, gaps = reference.greedy(model, ids, NEW_TOKENS)
+            code, out, error = philo(command, "run", folder, "--ids-file", ids_file, "--max-new-tokens", NEW_TOKENS, "--ignore-eos", "--json", *device)
+            if code:
+                return worst, equal, due, faults + [f"run exits with {code}: {error}"]
+            answer = json.loads(out)["ids"]
+            steps = next((step for step, gap in enumerate(gaps) if gap < DECIDED_GAP), len(gaps))
+            same = next((step for step in range(steps) if answer[step] != made[step]), steps)
+            equal, due = equal + same, due + steps
+            if same < steps:
+                faults.append(f"{length} tokens: new token {same} is {answer[same]}, expected {made[same]} with a gap of {gaps[same]:.1e}")
+    return worst, equal, due, faults
+
+
+def check_npu(command):
+    """The NPU's plugin on the processor: the answer of the demo model, and its perplexity, beside the cpu device's."""
+    demo, text = os.path.join(ROOT, "share", "philo", "demo"), os.path.join(ROOT, "tests", "data", "demo_heldout.txt")
+    npu = ["--device", "openvino:NPU", "--ov", "NPUW_DEVICES=CPU"]
+    int4 = ["--weight-format", "int4", "--group-size", "128", "--sym"]
+    prompt = ["-p", "Tell me a story about a dog.", "--max-new-tokens", "40", "--json"]
+    faults, answers = [], []
+    for device in (npu, ["--device", "cpu"]):
+        code, out, error = philo(command, "run", demo, *prompt, *device, *int4)
+        if code:
+            return [f"run {' '.join(device)} exits with {code}: {error}"]
+        answers.append(json.loads(out))
+    # Two ways to round: the first tokens agree, and both are sentences of the same model.
+    if answers[0]["ids"][:4] != answers[1]["ids"][:4] or len(answers[0]["ids"]) < 20:
+        faults.append(f"the answers are {answers[0]['text']!r} and {answers[1]['text']!r}")
+    scores = []
+    with tempfile.TemporaryDirectory(prefix="philo-openvino-") as work:
+        short = os.path.join(work, "text.txt")
+        with open(text, encoding="utf-8") as source, open(short, "w", encoding="utf-8") as file:
+            file.write(source.read()[:600])
+        for device in (npu, ["--device", "cpu", "--activation-format", "fp32"]):
+            code, out, error = philo(command, "score", demo, "--text-file", short, "--context", "256", "--json", *device, *int4)
+            if code:
+                return faults + [f"score {' '.join(device)} exits with {code}: {error}"]
+            scores.append(json.loads(out)["perplexity"])
+    if abs(scores[0] / scores[1] - 1) > 0.05:
+        faults.append(f"the perplexities are {scores[0]} and {scores[1]}")
+    print(f"NPU's plugin on the processor: {answers[0]['text'][:60]!r}…; perplexity {scores[0]:.4f}, cpu {scores[1]:.4f}")
+    return faults
+
+
+def check_refusals(command):
+    demo, faults = os.path.join(ROOT, "share", "philo", "demo"), []
+    cases = [(["--device", "openvino:GPU"], 4, "compute driver"), (["--device", "openvino:NPU"], 4, "/dev/accel"), (["--device", "openvino:TPU"], 4, "openvino:CPU"),
+             (["--device", "openvino:CPU", "--ov", "NO_SUCH=1"], 2, "KV_CACHE_PRECISION"), (["--device", "openvino:CPU", "--ov", "KV_CACHE_PRECISION"], 2, "KEY=VALUE"),
+             (["--device", "openvino:CPU", "--ov", "INFERENCE_NUM_THREADS=many"], 4, "INFERENCE_NUM_THREADS"),
+             (["--device", "openvino:NPU", "--ov", "NPUW_DEVICES=CPU", "--weight-format", "int8"], 4, "--allow-requantize"),
+             (["--device", "openvino:NPU", "--ov", "NPUW_DEVICES=CPU", "--weight-format", "int4", "--asym"], 4, "philo convert"),
+             (["--device", "openvino:NPU", "--ov", "NPUW_DEVICES=CPU", "--ov", "NPUW_NO_SUCH=1", "--weight-format", "int4"], 4, "NPUW_NO_SUCH")]
+    for arguments, wanted, part in cases:
+        code, _, error = philo(command, "run", demo, "-p", "Hi", "--max-new-tokens", "4", *arguments)
+        if code != wanted or part not in error:
+            faults.append(f"{' '.join(arguments)}: exits with {code} and says {error!r}; expected {wanted} and {part!r}")
+    return faults
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("philo")
+    parser.add_argument("--models", nargs="*", default=["mini-4k", "mini-128k", "mini-3.5", "medium-4k", "medium-128k", "phi-4-mini", "phi-4", "form-float16"])
+    options = parser.parse_args()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    command, failed, checks = os.path.abspath(options.philo), 0, 0
+    print(f"{'model':13} {'worst error':>11}  greedy steps equal / decided  weights")
+    for name in options.models:
+        source = os.path.join(MODELS, name)
+        for recipe in FORMATS:
+            with tempfile.TemporaryDirectory(prefix="philo-openvino-") as root:
+                folder = source
+                if recipe:
+                    folder = os.path.join(root, "converted")
+                    code, _, error = philo(command, "convert", source, folder, *recipe.split())
+                    if code:
+                        raise RuntimeError(f"convert exits with {code}: {error}")
+                model = convert_peer.load(folder)
+                worst, equal, due, faults = check(command, folder, model, ["--device", "openvino:CPU", *EXACT])
+            checks += 1
+            failed += bool(faults)
+            print(f"{name:13} {worst:11.1e}  {equal} / {due}  {recipe or 'as stored'}{'  FAILED' if faults else ''}", flush=True)
+            for fault in faults:
+                print(f"    {fault}", flush=True)
+    for what, faults in (("NPU", check_npu(command)), ("refusals", check_refusals(command))):
+        checks += 1
+        failed += bool(faults)
+        for fault in faults:
+            print(f"{what}: {fault}", flush=True)
+    print(f"{checks} checks, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
