@@ -80,7 +80,7 @@ test-peers: build
 FUZZ_SECONDS ?= 60
 fuzz:
 	cmake --preset fuzz
-	cmake --build build/fuzz --parallel $(JOBS)
+	cmake --build build/fuzz --parallel $(JOBS) --target philo_fuzz
 	tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 tidy:

@@ -12,6 +12,27 @@ if(PHILO_FUZZ)
   target_compile_options(philo_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# Large headers that many files include are parsed once: JSON for the library, with GoogleTest for the tests. Each file includes what it
+# uses all the same; -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON (as in the presets gcc and tidy) shows where one does not.
+add_library(philo_library_headers OBJECT ${CMAKE_CURRENT_LIST_DIR}/empty.cpp)
+target_link_libraries(philo_library_headers PRIVATE philo_options nlohmann_json::nlohmann_json)
+target_precompile_headers(philo_library_headers PRIVATE <algorithm> <functional> <map> <memory> <string> <vector> <nlohmann/json.hpp>)
+
+# philo_test_program(NAME): what a program of tests is built with.
+function(philo_test_program NAME)
+  target_link_libraries(${NAME} PRIVATE philo_options nlohmann_json::nlohmann_json GTest::gtest)
+  target_compile_definitions(${NAME} PRIVATE PHILO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_compile_options(${NAME} PRIVATE $<$<CONFIG:Debug>:-O0>)  # optimizing sanitized tests takes longer than it saves
+  target_precompile_headers(${NAME} REUSE_FROM philo_test_headers)
+endfunction()
+if(PHILO_TESTS)
+  add_executable(philo_test_headers ${CMAKE_CURRENT_LIST_DIR}/empty.cpp)  # a program, as those are that take its headers
+  target_link_libraries(philo_test_headers PRIVATE philo_options nlohmann_json::nlohmann_json GTest::gtest_main)
+  target_compile_definitions(philo_test_headers PRIVATE PHILO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_compile_options(philo_test_headers PRIVATE $<$<CONFIG:Debug>:-O0>)
+  target_precompile_headers(philo_test_headers PRIVATE <gtest/gtest.h> <nlohmann/json.hpp>)
+endif()
+
 # philo_folder(NAME target [DEPENDS targets...] [LINKS libraries...])
 # Makes one static library of the .cpp files in the current folder and one test program of the *_test.cpp files.
 function(philo_folder NAME)
@@ -28,6 +49,7 @@ function(philo_folder NAME)
   if(sources)
     add_library(${target} STATIC ${sources})
     target_link_libraries(${target} PUBLIC philo_options ${depends} ${ARG_LINKS})
+    target_precompile_headers(${target} REUSE_FROM philo_library_headers)
   else()
     add_library(${target} INTERFACE)
     target_link_libraries(${target} INTERFACE philo_options ${depends} ${ARG_LINKS})
@@ -35,7 +57,7 @@ function(philo_folder NAME)
   if(PHILO_TESTS AND tests)
     add_executable(${target}_test ${tests})
     target_link_libraries(${target}_test PRIVATE ${target} GTest::gtest_main)
-    target_compile_definitions(${target}_test PRIVATE PHILO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    philo_test_program(${target}_test)
     philo_add_tests(${target}_test ${NAME})
   endif()
 endfunction()

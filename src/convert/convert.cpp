@@ -11,6 +11,7 @@
 #include "base/output_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "convert/assign_formats.h"
+#include "convert/openvino_tokenizer.h"
 #include "convert/weights_writer.h"
 #include "machine/cpu.h"
 #include "machine/thread_pool.h"
@@ -68,6 +69,22 @@ std::unique_ptr<WeightsWriter> writer_for(const Plan& plan, const ConvertOptions
   return philo_writer(plan, std::move(tensors), options.most_shard_bytes);
 }
 
+// GenAI needs the tokenizer as graphs.
+void write_tokenizer(const std::string& source, const Tokenizer& tokenizer, OutputFolder& folder, const NoteSink& note, ConvertReport& report) {
+  const std::string path = join_path(source, "tokenizer.json");
+  const OpenvinoTokenizer made = openvino_tokenizer(read_text_file(path, most_text_bytes), path, tokenizer);
+  for (const IrFile& file : made.files) {
+    report.files.insert(report.files.end(), {file.name + ".xml", file.name + ".bin"});
+    folder.create(file.name + ".xml").write(file.xml);
+    folder.create(file.name + ".bin").write(file.weights);
+  }
+  if (made.files.empty() && note) {
+    note("openvino_tokenizer.xml and openvino_detokenizer.xml, which OpenVINO GenAI needs, are not written: " + made.why_not +
+         ", and their operations would not give the same tokens. `convert_tokenizer` of the Python package openvino-tokenizers makes its own from "
+         "the folder: convert_tokenizer DST --with-detokenizer -o DST");
+  }
+}
+
 }  // namespace
 
 ConvertReport convert(const std::string& source, const std::string& target, const ConvertOptions& options) {
@@ -100,6 +117,7 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   Progressed progress(options.progress, report.source_bytes);
   Writing writing{pool, [&](size_t bytes) { progress.add(bytes); }, report, {}};
   writer->write(folder, writing);
+  if (options.kind == FolderKind::Openvino) write_tokenizer(source, *checkpoint.tokenizer, folder, options.note, report);
   report.files.emplace_back("config.json");
   folder.create(report.files.back()).write(config.dump(2) + "\n");
   for (const std::string& name : copied) {

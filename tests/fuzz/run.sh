@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every fuzz target for SECONDS each (default 60) over its seeds, as many at once as there are processors; fails on any finding.
-#   cmake --preset fuzz && cmake --build --preset fuzz && tests/fuzz/run.sh 3600
+#   cmake --preset fuzz && cmake --build --preset fuzz --target philo_fuzz && tests/fuzz/run.sh 3600
 # PHILO_FUZZ_BUILD names another build folder than build/fuzz. What is found lies in its findings/ folder.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,7 +12,7 @@ if [ $# = 2 ]; then
   name=$2
   program=$build/bin/$name
   if [ ! -x "$program" ]; then
-    echo "$program is missing; build it with: cmake --preset fuzz && cmake --build --preset fuzz" >&2
+    echo "$program is missing; build it with: cmake --preset fuzz && cmake --build --preset fuzz --target philo_fuzz" >&2
     exit 2
   fi
   seeds=$here/corpus/${name%_fuzz}

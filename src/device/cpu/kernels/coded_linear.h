@@ -12,6 +12,7 @@
 //   begin_dots add_dot4 end_dots           sum += 4 products for each row, at most 8 times between begin and end
 //   code_floats<shift, width>              some bits of each 32 as floats
 //   integer_vectors integer_tokens         shape of the tile that fills the registers
+//   few_sums                         sums of a tile whose weights are unpacked on the way
 // quantize_input.h and attend.h use these as well:
 //   add_ints greater_int greatest_int sum_of_ints to_nearest magnitude_bits store_codes store_codes_part widen_signed widen_signed_part
 
@@ -144,7 +145,8 @@ PHILO_INLINE void add_products(CodesAt from, const int8_t* in, size_t in_stride,
     PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) more_sums[w][c] = splat_int(0);
   for (; columns >= dots_columns; columns -= dots_columns) {
     if constexpr (streams)
-      PHILO_UNROLL for (size_t line = 0; line < lines; ++line) __builtin_prefetch(from.codes + 4096 + line * panel_line_bytes);
+      PHILO_UNROLL for (int w = 0; w < W; w += static_cast<int>(panel_vectors)) PHILO_UNROLL for (size_t line = 0; line < lines; ++line)
+        __builtin_prefetch(from.vector(w) + 4096 + line * panel_line_bytes);
     begin_tile<bits, W, C>(sums, dots);
     if constexpr (halved) begin_tile<bits, W, C>(more_sums, more_dots);
     PHILO_UNROLL for (size_t line = 0; line < lines; ++line)
@@ -168,9 +170,9 @@ struct Int8Product {
   static constexpr int code_bits = bits, most_few_tokens = 8;
   static constexpr size_t block_depth = 512, element_bytes = 1;
   static constexpr int block_vectors = integer_vectors, tile_tokens = integer_tokens;
-  // Vectors that C tokens take at once where weights are used as they come.
+  // Vectors that C tokens take at once where weights are used as they come: each broadcast of an input serves all of them.
   template <int C>
-  static constexpr int few_vectors = fitting_vectors(registers / 3 / C, static_cast<int>(panel_vectors));
+  static constexpr int few_vectors = fitting_vectors(few_sums / C, 4);
 
   template <bool from_block, int W, int C, typename Factors, typename Outputs>
   static __attribute__((always_inline)) void add_group(const Work& work, const CodesAt& from, const Factors& factors, size_t token,

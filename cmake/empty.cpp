@@ -1,0 +1,1 @@
+// Source of the targets that only precompile headers.
