@@ -58,6 +58,9 @@ class OpenvinoWriter : public WeightsWriter {
 
   OrderedJson config(OrderedJson source) const override {
     drop_source_keys(source);
+    // transformers 5, which optimum reads the file with, stops over LongRoPE's first name.
+    const auto rope = source.find("rope_scaling");
+    if (rope != source.end() && rope->is_object() && rope->value("type", Json()) == "su") (*rope)["type"] = "longrope";
     return source;
   }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds philo against the real transformers, tokenizers, jinja2, NNCF and optimum: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
+# Holds philo against the real transformers, tokenizers, jinja2, NNCF, optimum and OpenVINO: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -47,6 +47,7 @@ hold openvino_in "$philo"
 echo "== the module for OpenVINO"
 "$build/bin/philo_device_openvino_test" --gtest_brief=1 || failed+=("module")
 hold openvino_device "$philo"
+hold openvino "$philo"
 if ((${#failed[@]})); then
   echo "peers: FAILED: ${failed[*]}"
   exit 1
