@@ -103,6 +103,7 @@ TEST_F(Commands, WrongCommandLines) {
       {{"run", tiny, "-p", "x", "--kv-format", "int4"}, "expected one of int8, fp16, fp32"},
       {{"run", tiny, "-p", "x", "--sym", "--asym"}, "exclude each other"},
       {{"run", tiny, "-p", "x", "--ov", "A=B"}, "--ov is for openvino devices"},
+      {{"run", tiny, "-p", "x", "--allow-requantize"}, "--allow-requantize is for NPUs"},
       {{"run", tiny, "-p", "x", "--ort", "A=B"}, "--ort is for onnxruntime devices"},
       {{"run", tiny, "-p", "x", "--overflow", "stop"}, "--overflow"},
       {{"run", tiny, "-p", "x", "--context", "513"}, "512"},

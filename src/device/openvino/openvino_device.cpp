@@ -126,6 +126,8 @@ class OpenvinoDevice final : public Device {
         const int64_t first = static_cast<int64_t>(task) * rows_per_task;
         fill_rows(matrix, first, std::min(rows, first + rows_per_task), to);
       });
+      const Tensor& source = matrix.segment.coded != nullptr ? matrix.segment.coded->codes : *matrix.segment.values;
+      if (source.file != nullptr) source.file->release(source.bytes);
       done += matrix.segment.stored_bytes();
       if (options.progress && !options.progress("loading weights", done, total)) return false;
     }
