@@ -91,7 +91,11 @@ class OpenvinoDevice final : public Device {
       if (cache) cache->write(*compiled);
     }
     if (family_of(device_) == "AUTO" && options.note) options.note(name_ + ": computing on " + compiled->property("EXECUTION_DEVICES"));
-    return std::make_unique<OpenvinoNetwork>(name_, std::move(plan), std::move(settings), std::move(compiled), static_cast<size_t>(ir.weights_bytes));
+    const std::string kept = compiled->property("KV_CACHE_PRECISION");
+    auto network = std::make_unique<OpenvinoNetwork>(name_, std::move(plan), std::move(settings), std::move(compiled), static_cast<size_t>(ir.weights_bytes));
+    if (!network->traits().kv_format && options.note)
+      options.note(name_ + " keeps keys and values as it chooses" + (kept.empty() ? "" : " (KV_CACHE_PRECISION=" + kept + ")") + ", whatever --kv-format says");
+    return network;
   }
 
  private:
