@@ -1,8 +1,6 @@
 // Finds the module and holds it to what this build expects.
 #include "device/openvino/runtime.h"
 
-#include <mutex>
-
 #include "base/file.h"
 #include "base/shared_library.h"
 
@@ -51,9 +49,7 @@ Found look() {
 }  // namespace
 
 Runtime* runtime(std::string& reason) {
-  static std::once_flag once;
-  static Found found;
-  std::call_once(once, [] { found = look(); });
+  static const Found found = look();
   reason = found.reason;
   return found.runtime;
 }
