@@ -2,10 +2,12 @@
 #include "device/openvino/openvino_device.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
-#include <future>
+#include <condition_variable>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "base/error.h"
 #include "device/openvino/blob_cache.h"
@@ -142,26 +144,34 @@ class OpenvinoDevice final : public Device {
     using namespace std::chrono_literals;
     std::string error;
     std::exception_ptr thrown;
-    bool stopped = false;
-    std::promise<void> filled;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::atomic<bool> stopped = false, filled = false;
+    bool finished = false;
     const Graph graph{&ir.xml, static_cast<size_t>(ir.weights_bytes), [&](std::span<std::byte> to) {
                         try {
-                          stopped = !fill(ir, to, options);
+                          if (!fill(ir, to, options)) stopped = true;
                         } catch (...) {
                           thrown = std::current_exception();
                         }
-                        filled.set_value();
+                        filled = true;
                         return !stopped && !thrown;
                       }};
     const auto start = std::chrono::steady_clock::now();
-    std::future<std::unique_ptr<Compiled>> work = std::async(std::launch::async, [&] { return runtime_.compile(graph, device_, settings.properties, error); });
-    const std::future<void> loaded = filled.get_future();
-    while (work.wait_for(100ms) != std::future_status::ready) {
-      if (loaded.wait_for(0ms) != std::future_status::ready || !options.progress) continue;
+    std::shared_ptr<Compiled> compiled;
+    // No std::async: MinGW's keeps its state in storage that clang does not reach.
+    std::jthread work([&] {
+      compiled = runtime_.compile(graph, device_, settings.properties, error);
+      const std::lock_guard lock(mutex);
+      finished = true;
+      changed.notify_one();
+    });
+    for (std::unique_lock lock(mutex); !changed.wait_for(lock, 100ms, [&] { return finished; });) {
+      if (!filled || !options.progress) continue;
       const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - start).count();
       if (!options.progress("compiling for " + name_, static_cast<uint64_t>(seconds), 0)) stopped = true;  // OpenVINO itself can't be stopped
     }
-    std::shared_ptr<Compiled> compiled = work.get();
+    work.join();
     if (thrown) std::rethrow_exception(thrown);
     if (stopped) throw Error(ErrorCode::Stopped, "stopped while " + name_ + " compiled the model");
     if (compiled == nullptr) throw Error(ErrorCode::Device, name_ + " can't compile this model: " + error);
