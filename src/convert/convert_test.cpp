@@ -17,6 +17,7 @@
 #include "convert/assign_formats.h"
 #include "convert/convert_tensor.h"
 #include "convert/folder_config.h"
+#include "convert/openvino_tokenizer.h"
 #include "convert/weights_layout.h"
 #include "emit/openvino_ir.h"
 
@@ -134,6 +135,24 @@ TEST_F(Converting, WritesOpenvinosWeightsAsTheEmitterFillsThem) {
       expect_openvino_weights(source, path, assign_formats(plan, options.recipe, pool), plan);
       EXPECT_NEAR(static_cast<double>(report.bytes), static_cast<double>(file_bytes(join_path(path, "openvino_model.bin"))), 4096);
     }
+  }
+}
+
+TEST_F(Converting, WritesTokenizerGraphsForPhi3sFormAlone) {
+  const std::string source = join_path(models, "mini-4k");
+  const std::string path = join_path(source, "tokenizer.json");
+  const OpenvinoTokenizer made = openvino_tokenizer(read_text_file(path), path, *read_tokenizer(source));
+  ASSERT_EQ(made.files.size(), 2u);
+  EXPECT_EQ(made.files[0].name, "openvino_tokenizer");
+  for (const char* part : {"type=\"SpecialTokensSplit\"", "type=\"BPETokenizer\"", "names=\"input_ids\"", "names=\"attention_mask\"", "<eos_token_id value=\"303\" />"})
+    EXPECT_TRUE(says(made.files[0].xml, part));
+  EXPECT_TRUE(says(made.files[1].xml, "names=\"string_output\""));
+  for (const char* name : {"byte_fallback", "metaspace", "gpt2", "cl100k", "o200k"}) {
+    const std::string other = PHILO_SOURCE_DIR "/tests/data/tokenizer/" + std::string(name) + ".json";
+    const std::string text = read_text_file(other);
+    const OpenvinoTokenizer none = openvino_tokenizer(text, other, *parse_tokenizer(text, other, {}));
+    EXPECT_TRUE(none.files.empty()) << name;
+    EXPECT_FALSE(none.why_not.empty()) << name;
   }
 }
 
