@@ -18,18 +18,20 @@ add_library(philo_library_headers OBJECT ${CMAKE_CURRENT_LIST_DIR}/empty.cpp)
 target_link_libraries(philo_library_headers PRIVATE philo_options nlohmann_json::nlohmann_json)
 target_precompile_headers(philo_library_headers PRIVATE <algorithm> <functional> <map> <memory> <string> <vector> <nlohmann/json.hpp>)
 
-# philo_test_program(NAME): what a program of tests is built with.
-function(philo_test_program NAME)
+# What a program of tests is built with, and the same with their headers.
+function(philo_test_settings NAME)
   target_link_libraries(${NAME} PRIVATE philo_options nlohmann_json::nlohmann_json GTest::gtest)
   target_compile_definitions(${NAME} PRIVATE PHILO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_compile_options(${NAME} PRIVATE $<$<CONFIG:Debug>:-O0>)  # optimizing sanitized tests takes longer than it saves
+endfunction()
+function(philo_test_program NAME)
+  philo_test_settings(${NAME})
   target_precompile_headers(${NAME} REUSE_FROM philo_test_headers)
 endfunction()
 if(PHILO_TESTS)
   add_executable(philo_test_headers ${CMAKE_CURRENT_LIST_DIR}/empty.cpp)  # a program, as those are that take its headers
-  target_link_libraries(philo_test_headers PRIVATE philo_options nlohmann_json::nlohmann_json GTest::gtest_main)
-  target_compile_definitions(philo_test_headers PRIVATE PHILO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_compile_options(philo_test_headers PRIVATE $<$<CONFIG:Debug>:-O0>)
+  target_link_libraries(philo_test_headers PRIVATE GTest::gtest_main)
+  philo_test_settings(philo_test_headers)
   target_precompile_headers(philo_test_headers PRIVATE <gtest/gtest.h> <nlohmann/json.hpp>)
 endif()
 

@@ -51,9 +51,9 @@ class Output {
  private:
   void line(std::string_view text);
 
-  bool output_is_terminal_, error_is_terminal_, colours_;
   bool elapsed(std::string_view what, std::chrono::steady_clock::time_point now);
 
+  bool output_is_terminal_, error_is_terminal_, colours_;
   bool bar_shown_ = false;
   std::string bar_name_;
   uint64_t bar_tenth_ = 0;

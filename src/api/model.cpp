@@ -45,13 +45,6 @@ std::vector<std::pair<std::string, std::string>> properties_of(const Options& op
   return properties;
 }
 
-bool is_quantized(const Plan& plan) {
-  return std::any_of(plan.weights.begin(), plan.weights.end(), [](const auto& weight) {
-    return std::any_of(weight->segments.begin(), weight->segments.end(),
-                       [](const Segment& segment) { return std::holds_alternative<CodeFormat>(segment.format); });
-  });
-}
-
 void note_unused(std::initializer_list<const char*> names, const Options& options, const std::string& why, LoadNotes& notes) {
   std::string unused;
   for (const char* name : names)

@@ -56,12 +56,6 @@ void check_places(const std::string& source, const std::string& target) {
   }
 }
 
-bool is_quantized(const Plan& plan) {
-  return std::any_of(plan.weights.begin(), plan.weights.end(), [](const auto& weight) {
-    return std::any_of(weight->segments.begin(), weight->segments.end(), [](const Segment& segment) { return segment.coded != nullptr; });
-  });
-}
-
 std::unique_ptr<WeightsWriter> writer_for(const Plan& plan, const ConvertOptions& options, ThreadPool& pool) {
   if (options.kind == FolderKind::Openvino && options.keep_codes && is_quantized(plan)) return openvino_writer(plan, stored_formats(plan), 1.0);
   std::vector<AssignedTensor> tensors = assign_formats(plan, options.recipe, pool, options.progress);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "machine/bandwidth.h"
 #include "machine/cpu.h"
@@ -38,13 +39,6 @@ OrderedJson machine_key() {
           {"cores", cpu().cores},
           {"features", feature_names(cpu().features)},
           {"memory_gib", (memory_status().total_bytes + (size_t{1} << 29)) >> 30}};
-}
-
-// FNV-1a, 64 bits: the same in every build.
-uint64_t hash_of(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
 }
 
 std::string key_text() { return machine_key().dump(-1, ' ', false, OrderedJson::error_handler_t::replace); }
@@ -160,11 +154,9 @@ MachineLimits measured_limits(int threads) {
 }
 
 std::string limits_file(const std::string& cache_folder) {
-  static constexpr char digits[] = "0123456789abcdef";
-  const uint64_t hash = hash_of(key_text());
-  std::string name = "machine-";
-  for (int shift = 60; shift >= 0; shift -= 4) name += digits[hash >> shift & 15];
-  return join_path(cache_folder, name + ".json");
+  Hash hash;
+  hash.add(key_text());
+  return join_path(cache_folder, "machine-" + hash.text() + ".json");
 }
 
 std::vector<MachineLimits> cached_limits(const std::string& cache_folder) {

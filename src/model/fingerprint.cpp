@@ -1,25 +1,12 @@
 #include "model/fingerprint.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <span>
+
+#include "base/hash.h"
 
 namespace philo {
 namespace {
-
-// FNV-1a, 64 bits.
-class Hash {
- public:
-  void add(std::span<const std::byte> bytes) {
-    for (const std::byte byte : bytes) value_ = (value_ ^ static_cast<uint64_t>(byte)) * 1099511628211u;
-  }
-  void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
-  uint64_t value() const { return value_; }
-
- private:
-  uint64_t value_ = 14695981039346656037u;
-};
 
 constexpr size_t sample_bytes = 64;
 
@@ -44,9 +31,7 @@ std::string fingerprint(const Plan& plan) {
   for (const auto& weight : plan.weights)
     for (const Segment& segment : weight->segments)
       add_samples(hash, segment.coded != nullptr ? segment.coded->codes.bytes : segment.values->bytes);
-  std::array<char, 17> text{};
-  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(hash.value()));
-  return text.data();
+  return hash.text();
 }
 
 }  // namespace philo

@@ -91,6 +91,13 @@ Plan slice(const Plan& plan, int first_layer, int last_layer) {
   return part;
 }
 
+bool is_quantized(const Plan& plan) {
+  return std::any_of(plan.weights.begin(), plan.weights.end(), [](const auto& weight) {
+    return std::any_of(weight->segments.begin(), weight->segments.end(),
+                       [](const Segment& segment) { return std::holds_alternative<CodeFormat>(segment.format); });
+  });
+}
+
 std::string plan_text(const Plan& plan) {
   std::string out;
   for (size_t i = 0; i < plan.steps.size(); ++i) {

@@ -76,6 +76,8 @@ Plan with_formats(const Plan& plan, const std::function<MatrixFormat(const Weigh
 // Layers and Values are numbered anew from 0; weights keep their names.
 Plan slice(const Plan& plan, int first_layer, int last_layer);
 
+bool is_quantized(const Plan& plan);  // computes with integer codes somewhere
+
 // One line per step: "12 Linear layers.0.qkv (9216, 3072) BF16: v1 -> v2 (9216)"; "BF16+BF16+BF16" for three segments; codes by
 // format_description(), and "BF16 as int4 group 128 symmetric" where the format to compute with is another.
 std::string plan_text(const Plan& plan);

@@ -1,35 +1,29 @@
 // One file for each key.
 #include "device/openvino/blob_cache.h"
 
-#include <cstdio>
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/random_seed.h"
 #include "model/fingerprint.h"
 
 namespace philo::openvino {
-namespace {
-
-void mix(uint64_t& hash, std::string_view text) {
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  hash = (hash ^ 0xFF) * 0x100000001b3u;  // where a text ends
-}
-
-}  // namespace
 
 std::string blob_key(const Plan& plan, const Settings& settings, const std::string& graph, const DeviceDescription& device, const std::string& version) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  mix(hash, fingerprint(plan));
-  mix(hash, graph);
-  for (const std::string& text : {device.name, device.text, device.driver, version}) mix(hash, text);
+  Hash hash;
+  const auto add = [&](std::string_view text) {
+    hash.add(text);
+    hash.add("\xFF");  // where a text ends
+  };
+  add(fingerprint(plan));
+  add(graph);
+  for (const std::string& text : {device.name, device.text, device.driver, version}) add(text);
   for (const auto& [name, value] : settings.properties) {
-    mix(hash, name);
-    mix(hash, value);
+    add(name);
+    add(value);
   }
-  char digits[17];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
-  return digits;
+  return hash.text();
 }
 
 std::string BlobCache::path() const { return join_path(folder_, "openvino-" + key_ + ".blob"); }

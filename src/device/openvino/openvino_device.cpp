@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -44,13 +45,11 @@ bool runs_on_processor(const DeviceOptions& options) {
 
 // The block weights as an NPU takes them.
 Plan requantized(const Plan& plan) {
-  std::map<const Weight*, bool> in_block;
+  std::set<const Weight*> blocks;
   for (const Step& step : plan.steps)
-    if (step.op == Op::Linear && step.layer >= 0) in_block[step.weight] = true;
+    if (is_block_weight(step)) blocks.insert(step.weight);
   return with_formats(plan, [&](const Weight& weight, const Segment& segment) -> MatrixFormat {
-    const auto* const codes = std::get_if<CodeFormat>(&segment.format);
-    const bool fits = codes != nullptr && codes->bits == 4 && codes->symmetric && (codes->group_size < 0 || codes->group_size == 128);
-    if (!in_block.contains(&weight) || fits) return segment.format;
+    if (!blocks.contains(&weight) || fits_npu(segment.format)) return segment.format;
     return CodeFormat{4, weight.columns % 128 == 0 ? 128 : -1, true};
   });
 }
@@ -66,10 +65,8 @@ class OpenvinoDevice final : public Device {
       return "this plan is a part of a network; a network starts from tokens and ends in logits";
     if (!options.isa.empty()) return "--isa " + options.isa + " is for the cpu device; OpenVINO chooses its kernels itself";
     const std::string family = family_of(device_);
-    const std::vector<DeviceDescription> devices = runtime_.devices();
-    const bool there = std::any_of(devices.begin(), devices.end(), [&](const DeviceDescription& one) { return one.name == device_ || one.name.starts_with(device_ + "."); });
     const bool stands_in = family == "NPU" && runs_on_processor(options);
-    if (!there && family != "AUTO" && !stands_in) return name_ + ": " + missing(family) + "; devices here: cpu, " + listed(devices);
+    if (!found() && family != "AUTO" && !stands_in) return name_ + ": " + missing(family) + "; devices here: cpu, " + listed(runtime_.devices());
     return family == "NPU" ? refuses_for_npu(plan) : std::nullopt;
   }
 
@@ -101,6 +98,13 @@ class OpenvinoDevice final : public Device {
   }
 
  private:
+  // The device itself, or the first of its family.
+  std::optional<DeviceDescription> found() const {
+    for (DeviceDescription& one : runtime_.devices())
+      if (one.name == device_ || one.name.starts_with(device_ + ".")) return std::move(one);
+    return std::nullopt;
+  }
+
   static void check_memory(const OpenvinoIr& ir) {
     const size_t available = memory_status().available_bytes;
     if (available != 0 && ir.weights_bytes > available)
@@ -111,13 +115,8 @@ class OpenvinoDevice final : public Device {
   // The processor's plugin compiles in seconds and would write all weights out again; so what it compiled is not kept.
   std::optional<BlobCache> cache_of(const Plan& plan, const Settings& settings, const OpenvinoIr& ir, const DeviceOptions& options) const {
     if (options.cache_folder.empty() || family_of(device_) == "CPU" || family_of(device_) == "AUTO" || runs_on_processor(options)) return std::nullopt;
-    DeviceDescription found{device_, "", ""};
-    for (const DeviceDescription& one : runtime_.devices())
-      if (one.name == device_ || one.name.starts_with(device_ + ".")) {
-        found = one;
-        break;
-      }
-    return BlobCache(options.cache_folder, blob_key(plan, settings, ir.xml, found, runtime_.version()), options.note);
+    const DeviceDescription device = found().value_or(DeviceDescription{device_, "", ""});
+    return BlobCache(options.cache_folder, blob_key(plan, settings, ir.xml, device, runtime_.version()), options.note);
   }
 
   // Writes the weights on all threads; false where the caller wants to stop.

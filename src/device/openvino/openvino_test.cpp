@@ -102,7 +102,6 @@ class FakeRuntime : public openvino::Runtime {
   const std::string& version() const override { return version_; }
   const std::string& built_version() const override { return version_; }
   std::vector<openvino::DeviceDescription> devices() const override { return there; }
-  std::vector<std::string> plugins() const override { return {"CPU", "GPU", "NPU"}; }
   std::vector<std::string> known_properties(const std::string&) const override { return {"KV_CACHE_PRECISION", "NUM_STREAMS"}; }
   std::unique_ptr<Compiled> compile(const Graph& graph, const std::string& device, const Properties& properties, std::string& error) override {
     constants.resize(graph.constant_bytes);

@@ -65,7 +65,6 @@ class Runtime {
   virtual const std::string& version() const = 0;        // of the library that is loaded: "2026.4.1-22982-…"
   virtual const std::string& built_version() const = 0;  // that the module was built with: "2026.4.1"
   virtual std::vector<DeviceDescription> devices() const = 0;
-  virtual std::vector<std::string> plugins() const = 0;  // device families that a plugin is installed for: "CPU", "GPU", "NPU"
   virtual std::vector<std::string> known_properties(const std::string& device) const = 0;  // that may be set
   virtual std::unique_ptr<Compiled> compile(const Graph& graph, const std::string& device, const Properties& properties, std::string& error) = 0;
   virtual std::unique_ptr<Compiled> read(const std::string& path, const std::string& device, const Properties& properties, std::string& error) = 0;

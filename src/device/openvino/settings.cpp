@@ -89,14 +89,20 @@ void settle_npu(const Plan& plan, const DeviceOptions& options, Settings& out) {
 std::string device_of(std::string_view name) { return std::string(name.substr(name.find(':') + 1)); }
 std::string family_of(const std::string& device) { return device.substr(0, device.find_first_of(".:")); }
 
+bool is_block_weight(const Step& step) { return step.op == Op::Linear && step.layer >= 0; }
+
+bool fits_npu(const MatrixFormat& format) {
+  const auto* const codes = std::get_if<CodeFormat>(&format);
+  return codes != nullptr && codes->bits == 4 && codes->symmetric && (codes->group_size < 0 || codes->group_size == 128);
+}
+
 std::optional<std::string> refuses_for_npu(const Plan& plan) {
   constexpr const char* remedy =
       "; make a fitting model with: philo convert MODEL OUT --weight-format int4 --sym --group-size 128 (or -1), or let philo quantize again while loading with --allow-requantize";
   for (const Step& step : plan.steps) {
-    if (step.op != Op::Linear || step.layer < 0) continue;
+    if (!is_block_weight(step)) continue;
     for (const Segment& segment : step.weight->segments) {
-      const auto* const codes = std::get_if<CodeFormat>(&segment.format);
-      if (codes != nullptr && codes->bits == 4 && codes->symmetric && (codes->group_size < 0 || codes->group_size == 128)) continue;
+      if (fits_npu(segment.format)) continue;
       return "an NPU takes block weights in int4, symmetric, one scale for 128 columns or for a row, and " + shown(segment.name()) + " is " + format_description(segment.format) + remedy;
     }
   }

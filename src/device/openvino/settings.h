@@ -21,10 +21,11 @@ struct Settings {
   std::vector<std::string> notes;
 };
 
-// "NPU" of "openvino:NPU"; "GPU" of "openvino:GPU.1".
-std::string device_of(std::string_view name);  // "GPU.1"
-std::string family_of(const std::string& device);
+std::string device_of(std::string_view name);      // "GPU.1" of "openvino:GPU.1"
+std::string family_of(const std::string& device);  // "GPU" of "GPU.1"
 
+bool is_block_weight(const Step& step);     // whose format an NPU is particular about
+bool fits_npu(const MatrixFormat& format);  // of block weights
 // Why an NPU does not take this plan's weights and what to do, or nothing.
 std::optional<std::string> refuses_for_npu(const Plan& plan);
 

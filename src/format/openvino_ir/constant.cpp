@@ -10,13 +10,6 @@ constexpr int most_passed = 16;  // conversions and reshapes in a row
 
 bool is_constant(const OpenvinoNode& node) { return node.type == "Const"; }
 
-std::optional<DType> float_type(std::string_view element_type) {
-  if (element_type == "f32") return DType::F32;
-  if (element_type == "f16") return DType::F16;
-  if (element_type == "bf16") return DType::BF16;
-  return {};
-}
-
 Tensor tensor_of(const OpenvinoGraph& graph, const OpenvinoNode& node, DType dtype, std::vector<int64_t> shape) {
   return {node.name, dtype, std::move(shape), node.bytes, graph.constants};
 }
@@ -47,19 +40,19 @@ class Decompression {
   CodedMatrix read(const std::optional<std::vector<float>>& reshaped) {
     if (multiply_.inputs.size() != 2) throw graph_.wrong(multiply_, "should have two inputs");
     const OpenvinoNode *weights = &graph_.at(behind_converts(graph_, multiply_.inputs[0])), *scales = &graph_.at(behind_converts(graph_, multiply_.inputs[1]));
-    if (is_constant(*weights) && float_type(weights->element_type)) std::swap(weights, scales);
+    if (is_constant(*weights) && openvino_float_type(weights->element_type)) std::swap(weights, scales);
     const OpenvinoNode* zero_points = nullptr;
     if (weights->type == "Subtract" && weights->inputs.size() == 2) {
       zero_points = &graph_.at(behind_converts(graph_, weights->inputs[1]));
       weights = &graph_.at(behind_converts(graph_, weights->inputs[0]));
     }
     if (!is_constant(*weights)) throw graph_.wrong(*weights, "stands where the codes of a compressed weight are expected");
-    if (!is_constant(*scales) || !float_type(scales->element_type)) throw graph_.wrong(*scales, "stands where the scales of " + shown(weights->name) + " are expected (f16, bf16 or f32)");
+    if (!is_constant(*scales) || !openvino_float_type(scales->element_type)) throw graph_.wrong(*scales, "stands where the scales of " + shown(weights->name) + " are expected (f16, bf16 or f32)");
     read_codes(*weights, zero_points == nullptr);
     check_reshape(*weights, reshaped);
     const int64_t parts = matrix_.rows * matrix_.groups();
     if (product(scales->shape) != parts) throw graph_.wrong(*scales, "has the shape " + shape_text(scales->shape) + ", expected a scale for each of " + std::to_string(parts) + " groups");
-    matrix_.scales = tensor_of(graph_, *scales, *float_type(scales->element_type), {matrix_.rows, matrix_.groups()});
+    matrix_.scales = tensor_of(graph_, *scales, *openvino_float_type(scales->element_type), {matrix_.rows, matrix_.groups()});
     if (zero_points != nullptr) read_zero_points(*zero_points, parts);
     return std::move(matrix_);
   }
@@ -128,6 +121,13 @@ class Decompression {
 
 }  // namespace
 
+std::optional<DType> openvino_float_type(std::string_view element_type) {
+  if (element_type == "f32") return DType::F32;
+  if (element_type == "f16") return DType::F16;
+  if (element_type == "bf16") return DType::BF16;
+  return {};
+}
+
 OpenvinoValue behind_converts(const OpenvinoGraph& graph, OpenvinoValue value) {
   for (int passed = 0; passed < most_passed; ++passed) {
     const OpenvinoNode& node = graph.at(value);
@@ -141,7 +141,7 @@ std::optional<std::vector<float>> openvino_numbers(const OpenvinoGraph& graph, O
   const OpenvinoNode& node = graph.at(behind_converts(graph, value));
   const int bits = openvino_element_bits(node.element_type);
   if (!is_constant(node) || bits < 8 || node.bytes.size() / static_cast<size_t>(bits / 8) > most) return {};
-  if (const std::optional<DType> dtype = float_type(node.element_type)) {
+  if (const std::optional<DType> dtype = openvino_float_type(node.element_type)) {
     std::vector<float> out(node.bytes.size() / dtype_bytes(*dtype));
     read_elements(tensor_of(graph, node, *dtype, node.shape), 0, out);
     return out;
@@ -161,7 +161,7 @@ OpenvinoMatrix openvino_matrix(const OpenvinoGraph& graph, OpenvinoValue value, 
   }
   if (node->type == "Multiply") return Decompression(graph, *node, name).read(reshaped);
   if (!is_constant(*node) || reshaped) throw graph.wrong(*node, "stands where the weight " + shown(name) + " is expected: a constant, or one that is decompressed");
-  const std::optional<DType> dtype = float_type(node->element_type);
+  const std::optional<DType> dtype = openvino_float_type(node->element_type);
   if (!dtype)
     throw graph.wrong(*node, "holds weights of the type " + shown(node->element_type) + ", which philo does not compute with; export the model with --weight-format fp16, int8 or int4");
   if (node->shape.size() != 2) throw graph.wrong(*node, "has the shape " + shape_text(node->shape) + ", expected (rows, columns)");

@@ -12,6 +12,8 @@
 
 namespace philo {
 
+std::optional<DType> openvino_float_type(std::string_view element_type);  // nothing for what is no F32, F16 or BF16
+
 // The operation behind type conversions.
 OpenvinoValue behind_converts(const OpenvinoGraph& graph, OpenvinoValue value);
 

@@ -27,6 +27,10 @@ std::optional<int64_t> number(std::string_view text) {
   return value;
 }
 
+Error wrong_layer(const std::string& file, const OpenvinoNode& node, const std::string& what) {
+  return input_error(file, "layer " + shown(node.name) + " (" + shown(node.type, 40) + ") " + what);
+}
+
 struct Layer {
   OpenvinoNode node;
   std::map<int64_t, int> inputs, outputs;  // port id to place
@@ -93,7 +97,7 @@ class Reader {
     layers_.push_back(std::move(layer));
   }
 
-  Error wrong(const OpenvinoNode& node, const std::string& what) const { return input_error(file_, "layer " + shown(node.name) + " (" + shown(node.type, 40) + ") " + what); }
+  Error wrong(const OpenvinoNode& node, const std::string& what) const { return wrong_layer(file_, node, what); }
 
   std::string take(OpenvinoNode& node, const char* key) const {
     const auto found = node.data.find(key);
@@ -179,9 +183,7 @@ class Reader {
 
 }  // namespace
 
-Error OpenvinoGraph::wrong(const OpenvinoNode& node, const std::string& what) const {
-  return input_error(file, "layer " + shown(node.name) + " (" + shown(node.type, 40) + ") " + what);
-}
+Error OpenvinoGraph::wrong(const OpenvinoNode& node, const std::string& what) const { return wrong_layer(file, node, what); }
 
 int openvino_element_bits(std::string_view element_type) {
   for (const ElementType& type : element_types)

@@ -249,16 +249,14 @@ class Walk {
     const OpenvinoNode& own = *norm.weights.front();
     const auto count = static_cast<int64_t>(vector_of(own).size());
     if (norm.weights.size() == 1) {
-      const DType dtype = own.element_type == "f16" ? DType::F16 : own.element_type == "bf16" ? DType::BF16 : DType::F32;
-      if (own.element_type != dtype_text(dtype)) throw graph_.wrong(own, "holds a norm's weights as " + shown(own.element_type) + "; expected f32, f16 or bf16");
-      weights_.add({name, dtype, {count}, own.bytes, graph_.constants}, graph_.file);
+      const std::optional<DType> dtype = openvino_float_type(own.element_type);
+      if (!dtype) throw graph_.wrong(own, "holds a norm's weights as " + shown(own.element_type) + "; expected f32, f16 or bf16");
+      weights_.add({name, *dtype, {count}, own.bytes, graph_.constants}, graph_.file);
       return;
     }
     ++out_.folded_scales;
     weights_.add(made(name, product_of_constants(norm.weights), {count}), graph_.file);
   }
-
-  static std::string_view dtype_text(DType dtype) { return dtype == DType::F16 ? "f16" : dtype == DType::BF16 ? "bf16" : "f32"; }
 
   void add_layer(const Layer& layer, const std::string& prefix) {
     add_norm(layer.attention_norm, prefix + "input_layernorm.weight");

@@ -12,7 +12,7 @@
 //   begin_dots add_dot4 end_dots           sum += 4 products for each row, at most 8 times between begin and end
 //   code_floats<shift, width>              some bits of each 32 as floats
 //   integer_vectors integer_tokens         shape of the tile that fills the registers
-//   few_sums                         sums of a tile whose weights are unpacked on the way
+//   few_sums                               sums of a tile whose weights are unpacked on the way
 // quantize_input.h and attend.h use these as well:
 //   add_ints greater_int greatest_int sum_of_ints to_nearest magnitude_bits store_codes store_codes_part widen_signed widen_signed_part
 

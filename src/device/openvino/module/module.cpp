@@ -146,15 +146,6 @@ class OvRuntime : public Runtime {
     return out;
   }
 
-  std::vector<std::string> plugins() const override {
-    std::vector<std::string> out;
-    for (const char* family : {"CPU", "GPU", "NPU", "AUTO"}) {
-      std::string ignored;
-      if (guarded(ignored, [&] { core_.get_versions(family); })) out.emplace_back(family);
-    }
-    return out;
-  }
-
   std::vector<std::string> known_properties(const std::string& device) const override {
     std::vector<std::string> out;
     std::string ignored;
