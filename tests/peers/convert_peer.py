@@ -12,7 +12,6 @@ reference's two best logits are closer than twice that.
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -27,6 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tools", "golden"))
 import reference
 import tiny_models
+from program import Held, philo
 
 MODELS = os.path.join(ROOT, "tests", "data", "models")
 ALLOWED_ERROR = 1e-3
@@ -125,41 +125,12 @@ def check_weights(model, source, folder):
     return faults
 
 
-def philo(command, *arguments):
-    done = subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, timeout=600)
-    return done.returncode, done.stdout, done.stderr.strip()
-
-
-def check_logits(command, model, folder, prompts, common):
-    """Worst relative error, greedy steps that agree and steps that are decided, faults."""
-    worst, equal, due, faults = 0.0, 0, 0, []
-    logits_file, ids_file = os.path.join(folder, "logits.safetensors"), os.path.join(folder, "ids.txt")
-    for ids in prompts:
-        with open(ids_file, "w", encoding="utf-8") as file:
-            file.write(",".join(map(str, ids)))
-        expected = reference.logits(model, ids)
-        code, _, error = philo(command, "score", folder, "--ids-file", ids_file, "--logits", logits_file, *common)
-        if code:
-            return worst, equal, due, [f"score exits with {code}: {error}"]
-        with safe_open(logits_file, "np") as file:
-            got = file.get_tensor("logits")
-        errors = np.abs(got - expected).max(axis=1) / np.abs(expected).max(axis=1)
-        worst = max(worst, float(errors.max()))
-        if not (errors <= ALLOWED_ERROR).all():
-            faults.append(f"{len(ids)} tokens: position {int(np.argmax(errors))} is off by {errors.max():.2e} of the largest logit")
-        made, gaps = reference.greedy(model, ids, NEW_TOKENS)
-        code, out, error = philo(command, "run", folder, "--ids-file", ids_file, "--max-new-tokens", NEW_TOKENS, "--ignore-eos", *common)
-        if code:
-            return worst, equal, due, faults + [f"run exits with {code}: {error}"]
-        answer = json.loads(out)["ids"]
-        steps = next((step for step, gap in enumerate(gaps) if gap < DECIDED_GAP), len(gaps))
-        same = next((step for step in range(steps) if answer[step] != made[step]), steps)
-        equal, due = equal + same, due + steps
-        if same < steps:
-            faults.append(f"{len(ids)} tokens: new token {same} is {answer[same]}, expected {made[same]} with a gap of {gaps[same]:.1e}")
-    for name in (logits_file, ids_file):
-        os.remove(name)
-    return worst, equal, due, faults
+def check_logits(command, model, folder, prompts, options):
+    with tempfile.TemporaryDirectory(prefix="philo-peer-") as work:
+        held = Held(command, folder, work, ALLOWED_ERROR, DECIDED_GAP, options)
+        for ids in prompts:
+            held.prompt(ids, reference.logits(model, ids), *reference.greedy(model, ids, NEW_TOKENS))
+    return held
 
 
 def main():
@@ -173,7 +144,7 @@ def main():
     warnings.filterwarnings("ignore", message="You passed `quantization_config`")  # load() asks for decompressed weights
     torch.set_num_threads(1)
     command, failed, folders = os.path.abspath(options.philo), 0, 0
-    common = ["--activation-format", "fp32", "--kv-format", "fp32", "--json"] + (["--isa", options.isa] if options.isa else [])
+    common = ["--activation-format", "fp32", "--kv-format", "fp32"] + (["--isa", options.isa] if options.isa else [])
     print(f"{'model':13} {'bits':>5} {'worst error':>11}  greedy steps equal / decided / asked  recipe")
     wide = tempfile.TemporaryDirectory(prefix="philo-peer-")
     tiny_models.write_checkpoint(wide.name, WIDE, 5)
@@ -193,8 +164,9 @@ def main():
                     bits = json.loads(out)["bits_per_weight"]
                     model = load(folder)
                     faults = check_weights(model, source, folder)
-                    worst, equal, due, more = check_logits(command, model, folder, prompts, common)
-                    faults += more
+                    held = check_logits(command, model, folder, prompts, common)
+                    worst, equal, due = held.worst, held.equal, held.due
+                    faults += held.faults
             failed += bool(faults)
             print(f"{name:13} {bits:5.2f} {worst:11.1e}  {equal} / {due} / {len(prompts) * NEW_TOKENS}  {recipe}{'  FAILED' if faults else ''}", flush=True)
             for fault in faults:

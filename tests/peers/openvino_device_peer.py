@@ -15,7 +15,6 @@ quantized in several ways:
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -23,7 +22,6 @@ os.environ["TQDM_DISABLE"] = "1"
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file
 from transformers.utils import logging
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -31,6 +29,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools", "golden"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import convert_peer
 import reference
+from program import Held, philo
 
 MODELS = os.path.join(ROOT, "tests", "data", "models")
 EXACT = ["--ov", "INFERENCE_PRECISION_HINT=f32", "--ov", "KV_CACHE_PRECISION=f32", "--ov", "DYNAMIC_QUANTIZATION_GROUP_SIZE=0"]
@@ -38,11 +37,6 @@ ALLOWED_ERROR = 1e-3
 DECIDED_GAP = 2 * ALLOWED_ERROR
 NEW_TOKENS = 48
 FORMATS = ["", "--weight-format int4 --group-size -1", "--weight-format int4 --group-size -1 --asym --ratio 0.6", "--weight-format int8"]
-
-
-def philo(command, *arguments):
-    done = subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, timeout=600)
-    return done.returncode, done.stdout, done.stderr.strip()
 
 
 def lengths(config):
@@ -56,34 +50,14 @@ def lengths(config):
     return sorted(one for one in found if one > 0)
 
 
-def check(command, folder, model, device, allowed=ALLOWED_ERROR):
-    worst, equal, due, faults = 0.0, 0, 0, []
+def check(command, folder, model, device):
     random = np.random.default_rng(3)
     with tempfile.TemporaryDirectory(prefix="philo-openvino-") as work:
-        ids_file, logits_file = os.path.join(work, "ids.txt"), os.path.join(work, "logits.safetensors")
+        held = Held(command, folder, work, ALLOWED_ERROR, DECIDED_GAP, device)
         for length in lengths(model.config):
             ids = random.integers(0, 300, length).tolist()
-            with open(ids_file, "w", encoding="utf-8") as file:
-                file.write(",".join(map(str, ids)))
-            expected = reference.logits(model, ids)
-            code, _, error = philo(command, "score", folder, "--ids-file", ids_file, "--logits", logits_file, *device)
-            if code:
-                return worst, equal, due, [f"score exits with {code}: {error}"]
-            errors = np.abs(load_file(logits_file)["logits"] - expected).max(axis=1) / np.abs(expected).max(axis=1)
-            worst = max(worst, float(errors.max()))
-            if not (errors <= allowed).all():
-                faults.append(f"{length} tokens: position {int(np.argmax(errors))} is off by {errors.max():.2e} of the largest logit")
-            made, gaps = reference.greedy(model, ids, NEW_TOKENS)
-            code, out, error = philo(command, "run", folder, "--ids-file", ids_file, "--max-new-tokens", NEW_TOKENS, "--ignore-eos", "--json", *device)
-            if code:
-                return worst, equal, due, faults + [f"run exits with {code}: {error}"]
-            answer = json.loads(out)["ids"]
-            steps = next((step for step, gap in enumerate(gaps) if gap < DECIDED_GAP), len(gaps))
-            same = next((step for step in range(steps) if answer[step] != made[step]), steps)
-            equal, due = equal + same, due + steps
-            if same < steps:
-                faults.append(f"{length} tokens: new token {same} is {answer[same]}, expected {made[same]} with a gap of {gaps[same]:.1e}")
-    return worst, equal, due, faults
+            held.prompt(ids, reference.logits(model, ids), *reference.greedy(model, ids, NEW_TOKENS))
+    return held
 
 
 def check_npu(command):
@@ -153,11 +127,11 @@ def main():
                     if code:
                         raise RuntimeError(f"convert exits with {code}: {error}")
                 model = convert_peer.load(folder)
-                worst, equal, due, faults = check(command, folder, model, ["--device", "openvino:CPU", *EXACT])
+                held = check(command, folder, model, ["--device", "openvino:CPU", *EXACT])
             checks += 1
-            failed += bool(faults)
-            print(f"{name:13} {worst:11.1e}  {equal} / {due}  {recipe or 'as stored'}{'  FAILED' if faults else ''}", flush=True)
-            for fault in faults:
+            failed += bool(held.faults)
+            print(f"{name:13} {held.worst:11.1e}  {held.equal} / {held.due}  {recipe or 'as stored'}{'  FAILED' if held.faults else ''}", flush=True)
+            for fault in held.faults:
                 print(f"    {fault}", flush=True)
     for what, faults in (("NPU", check_npu(command)), ("refusals", check_refusals(command))):
         checks += 1

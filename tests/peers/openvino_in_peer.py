@@ -26,6 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tools", "golden"))
 import openvino_ir
 import tiny_models
+from program import Held, philo
 
 MODELS = os.path.join(ROOT, "tests", "data", "models")
 WIDE = dict(hidden_size=128, num_attention_heads=2, num_key_value_heads=1, intermediate_size=256, num_hidden_layers=3, max_position_embeddings=512,
@@ -41,11 +42,6 @@ ALLOWED_ERROR = 1e-3
 # An export to fp16 rounds the rotation's frequencies, too; philo takes them from config.json.
 ALLOWED_ROUNDED = 1e-2
 NEW_TOKENS = 32
-
-
-def philo(command, *arguments):
-    done = subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, timeout=600)
-    return done.returncode, done.stdout, done.stderr.strip()
 
 
 class Graph:
@@ -113,37 +109,14 @@ def check_codes(philo_command, folder, model, work):
 
 
 def check_numbers(command, folder, graph, work, rounded):
-    worst, equal, due, faults = 0.0, 0, 0, []
-    allowed = ALLOWED_ROUNDED if rounded else ALLOWED_ERROR
-    common = ["--activation-format", "fp32", "--kv-format", "fp32", "--json"]
-    ids_file, logits_file = os.path.join(work, "ids.txt"), os.path.join(work, "logits.safetensors")
-    random = np.random.default_rng(7)
+    allowed, random = ALLOWED_ROUNDED if rounded else ALLOWED_ERROR, np.random.default_rng(7)
+    held = Held(command, folder, work, allowed, 2 * allowed, ["--activation-format", "fp32", "--kv-format", "fp32"])
     for length in (2, 29, 60, 130):
         ids = random.integers(0, 300, length).tolist()
         steps = min(NEW_TOKENS, graph.context - length)
-        if steps < 1:
-            continue
-        with open(ids_file, "w", encoding="utf-8") as file:
-            file.write(",".join(map(str, ids)))
-        expected = graph.logits(ids)
-        code, _, error = philo(command, "score", folder, "--ids-file", ids_file, "--logits", logits_file, *common)
-        if code:
-            return worst, equal, due, [f"score exits with {code}: {error}"]
-        errors = np.abs(load_file(logits_file)["logits"] - expected).max(axis=1) / np.abs(expected).max(axis=1)
-        worst = max(worst, float(errors.max()))
-        if not (errors <= allowed).all():
-            faults.append(f"{length} tokens: position {int(np.argmax(errors))} is off by {errors.max():.2e} of the largest logit")
-        made, gaps = graph.greedy(ids, steps)
-        code, out, error = philo(command, "run", folder, "--ids-file", ids_file, "--max-new-tokens", steps, "--ignore-eos", *common)
-        if code:
-            return worst, equal, due, faults + [f"run exits with {code}: {error}"]
-        answer = json.loads(out)["ids"]
-        steps = next((step for step, gap in enumerate(gaps) if gap < 2 * allowed), len(gaps))
-        same = next((step for step in range(steps) if answer[step] != made[step]), steps)
-        equal, due = equal + same, due + steps
-        if same < steps:
-            faults.append(f"{length} tokens: new token {same} is {answer[same]}, expected {made[same]} with a gap of {gaps[same]:.1e}")
-    return worst, equal, due, faults
+        if steps >= 1:
+            held.prompt(ids, graph.logits(ids), *graph.greedy(ids, steps))
+    return held
 
 
 def export(work):
@@ -174,11 +147,11 @@ def main():
                 graph = Graph(folder)
                 compared, faults = check_codes(command, folder, graph.model, work)
                 rounded = "fp16" in text
-                worst, equal, due, more = check_numbers(command, folder, graph, work, rounded)
-                faults += more
+                held = check_numbers(command, folder, graph, work, rounded)
+                faults += held.faults
             folders += 1
             failed += bool(faults)
-            print(f"{compared:8} {worst:11.1e}  {equal} / {due}  {text}{'  FAILED' if faults else ''}", flush=True)
+            print(f"{compared:8} {held.worst:11.1e}  {held.equal} / {held.due}  {text}{'  FAILED' if faults else ''}", flush=True)
             for fault in faults:
                 print(f"    {fault}", flush=True)
     print(f"{folders} folders, {failed} failed")
