@@ -58,7 +58,7 @@ OrderedJson convert_report(const std::string& source, const std::string& target,
   const bool openvino = options.text("to").value_or("philo") == "openvino";
   settings.kind = openvino ? FolderKind::Openvino : FolderKind::Philo;
   settings.recipe = read_recipe(options);
-  settings.keep_codes = openvino && !asks_for_formats(options);
+  settings.keep_codes = !asks_for_formats(options);
   settings.replace = options.flag("force");
   settings.threads = static_cast<int>(options.integer("threads").value_or(0));
   settings.progress = callbacks.progress();

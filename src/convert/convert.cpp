@@ -57,10 +57,17 @@ void check_places(const std::string& source, const std::string& target) {
 }
 
 std::unique_ptr<WeightsWriter> writer_for(const Plan& plan, const ConvertOptions& options, ThreadPool& pool) {
-  if (options.kind == FolderKind::Openvino && options.keep_codes && is_quantized(plan)) return openvino_writer(plan, stored_formats(plan), 1.0);
-  std::vector<AssignedTensor> tensors = assign_formats(plan, options.recipe, pool, options.progress);
+  const bool keeps = options.keep_codes && is_quantized(plan);
+  std::vector<AssignedTensor> tensors = keeps ? stored_formats(plan) : assign_formats(plan, options.recipe, pool, options.progress);
+  if (options.kind == FolderKind::Openvino && keeps) return openvino_writer(plan, tensors, 1.0);
   if (options.kind == FolderKind::Openvino) return openvino_writer(plan, tensors, options.recipe.ratio);
   return philo_writer(plan, std::move(tensors), options.most_shard_bytes);
+}
+
+OrderedJson source_config(const Checkpoint& checkpoint) {
+  if (const auto made = checkpoint.made_files.find("config.json"); made != checkpoint.made_files.end()) return made->second;
+  const std::string path = join_path(checkpoint.path, "config.json");
+  return parse_ordered_json(read_text_file(path), path);
 }
 
 // GenAI needs the tokenizer as graphs.
@@ -92,8 +99,7 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   const Plan plan = plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file);
   ThreadPool pool(options.threads > 0 ? options.threads : static_cast<int>(cpu().cores));
   const std::unique_ptr<WeightsWriter> writer = writer_for(plan, options, pool);
-  const std::string config_path = join_path(source, "config.json");
-  const OrderedJson config = writer->config(parse_ordered_json(read_text_file(config_path), config_path));
+  const OrderedJson config = writer->config(source_config(checkpoint));
 
   std::vector<std::string> copied;
   uint64_t copied_bytes = 0;
@@ -114,6 +120,11 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   if (options.kind == FolderKind::Openvino) write_tokenizer(source, *checkpoint.tokenizer, folder, options.note, report);
   report.files.emplace_back("config.json");
   folder.create(report.files.back()).write(config.dump(2) + "\n");
+  for (const auto& [name, json] : checkpoint.made_files) {
+    if (name == "config.json") continue;
+    report.files.push_back(name);
+    folder.create(name).write(json.dump(2) + "\n");
+  }
   for (const std::string& name : copied) {
     folder.create(name).write(read_text_file(join_path(source, name), most_text_bytes));
     report.files.push_back(name);

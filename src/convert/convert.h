@@ -14,7 +14,7 @@ enum class FolderKind : uint8_t { Philo, Openvino };
 struct ConvertOptions {
   FolderKind kind = FolderKind::Philo;
   Recipe recipe;
-  bool keep_codes = false;                        // of a source that is quantized already, whatever the recipe; FolderKind::Openvino only
+  bool keep_codes = false;                        // of a source that is quantized already, whatever the recipe
   bool replace = false;                           // an existing target
   int threads = 0;                                // 0: one for each core
   uint64_t most_shard_bytes = 5'000'000'000;      // of one weights file

@@ -45,6 +45,7 @@ hold convert "$philo"
 hold nncf "$philo"
 hold openvino "$philo"
 hold openvino_in "$philo"
+hold onnx_in "$philo"
 echo "== the module for OpenVINO"
 "$build/bin/philo_device_openvino_test" --gtest_brief=1 || failed+=("module")
 hold openvino_device "$philo"
