@@ -149,15 +149,16 @@ class RopeFinder {
   }
 
   // Theta and factors are known by their product alone, which is all that is computed with; theta is taken for the published models'. The
-  // shortest decimal number is meant that moves the last position's angle by less than the table's rounding.
+  // shortest decimal number is meant that lies within what the fit leaves open: the table's rounding over the root of the positions.
   std::vector<float> factors(const OnnxRotaryCache& cache, const OnnxFrequencies& found, bool plain) const {
-    const double rounding = cache.cosines.dtype == DType::F32 ? 0 : cache.cosines.dtype == DType::F16 ? 1e-4 : 1e-3;
+    const double rounding = cache.cosines.dtype == DType::F32 ? 0 : cache.cosines.dtype == DType::F16 ? 1e-3 : 8e-3;
+    const auto positions = static_cast<double>(cache.positions());
     std::vector<float> out;
     for (size_t k = 0; k < found.frequencies.size(); ++k) {
       const double power = std::pow(config_.rope_theta, static_cast<double>(2 * k) / static_cast<double>(config_.rotary_size));
       const double factor = 1 / (found.frequencies[k] * power);
       if (!(factor >= 1e-6 && factor <= 1e9)) throw unknown("short or long");
-      const double near = std::max(3e-7, rounding / (found.frequencies[k] * static_cast<double>(cache.positions())));
+      const double near = std::max(3e-7, rounding / (found.frequencies[k] * positions * std::sqrt(std::min(positions, 4096.0))));
       double best = factor;
       for (int digits = 6; digits >= 1 && plain; --digits)
         if (const double candidate = rounded(factor, digits); std::fabs(candidate - factor) <= near * factor) best = candidate;
