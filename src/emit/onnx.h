@@ -53,7 +53,7 @@ struct OnnxMatrix {
   int64_t block = 0;      // Blocks: columns of a block. It divides the group; a group's scale stands once for each of its blocks
   bool wide_scales = false;  // scales are F32, not F16
   uint64_t numbers = 0;   // offsets
-  std::optional<uint64_t> scale, zero_point;
+  std::optional<uint64_t> scale = {}, zero_point = {};
 };
 
 // A tensor whose bytes lie in the data; the graph names each as external data of the file "model.onnx.data".
@@ -64,10 +64,10 @@ struct OnnxInitializer {
   uint64_t offset, bytes;
 };
 
-// Inputs, as the builder names them: input_ids I64 (batch, new), attention_mask I64 (batch, past + new), for Dml and wherever rotation stands
-// outside attention position_ids I64 (batch, new), past_key_values.N.key and .value (batch, kv_heads, past, head_size) of the graph's float;
-// then the variant's own. Outputs: logits (batch, new, vocabulary) of the graph's float, present.N.key and .value. A past and its present may
-// be one buffer, longer than what it holds: GroupQueryAttention counts by attention_mask.
+// Inputs, as the builder names them: input_ids I64 (batch, new), attention_mask I64 (batch, past + new), for Dml position_ids I64 (batch, new),
+// past_key_values.N.key and .value (batch, kv_heads, past, head_size) of the graph's float; then the variant's own. Outputs: logits (batch,
+// new, vocabulary) of the graph's float, present.N.key and .value. A past and its present may be one buffer, longer than what it holds:
+// GroupQueryAttention counts by attention_mask. It takes more than one token behind a past for one sequence only.
 struct OnnxModel {
   std::string graph;                          // the file "model.onnx"
   uint64_t data_bytes;
@@ -75,7 +75,6 @@ struct OnnxModel {
   std::vector<OnnxMatrix> matrices;           // what fill_rows fills
   uint64_t tables_offset;                     // rotary tables, behind the matrices
   std::vector<std::byte> tables;
-  bool position_ids;                          // whether there is that input
   std::shared_ptr<const Weights> tensors;     // what the matrices read
 };
 
