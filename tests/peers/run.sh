@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds philo against the real transformers, tokenizers, jinja2, NNCF, optimum and OpenVINO: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
+# Holds philo against the real transformers, tokenizers, jinja2, NNCF, optimum, OpenVINO and ONNX Runtime: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -45,6 +45,7 @@ hold convert "$philo"
 hold nncf "$philo"
 hold openvino "$philo"
 hold openvino_in "$philo"
+hold onnx "$philo"
 hold onnx_in "$philo"
 echo "== the module for OpenVINO"
 "$build/bin/philo_device_openvino_test" --gtest_brief=1 || failed+=("module")
