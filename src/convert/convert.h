@@ -15,7 +15,7 @@ enum class FolderKind : uint8_t { Philo, Openvino, Onnx };
 struct ConvertOptions {
   FolderKind kind = FolderKind::Philo;
   Recipe recipe;
-  bool keep_codes = false;                        // of a source that is quantized already, whatever the recipe; not for FolderKind::Philo
+  bool keep_codes = false;                        // of a source that is quantized already, whatever the recipe
   OnnxTarget onnx_target = OnnxTarget::Cpu;       // FolderKind::Onnx only
   bool replace = false;                           // an existing target
   int threads = 0;                                // 0: one for each core
