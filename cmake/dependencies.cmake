@@ -1,5 +1,6 @@
 # Finds the libraries that philo takes. A build for this machine uses their packages. A cross build takes headers alone, through links in
 # a folder of their own, because the host's /usr/include must not come before the target's; and GoogleTest from its source package.
+# protozero's package has headers and no CMake files, so that every build takes it like this.
 function(philo_header_library TARGET FOLDER PROBE)
   find_path(${FOLDER}_PARENT ${FOLDER}/${PROBE} PATHS /usr/include /usr/local/include NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH REQUIRED)
   file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/headers)
@@ -9,6 +10,7 @@ function(philo_header_library TARGET FOLDER PROBE)
 endfunction()
 
 find_package(Threads REQUIRED)
+philo_header_library(protozero::headers protozero pbf_message.hpp)
 if(CMAKE_CROSSCOMPILING)
   philo_header_library(nlohmann_json::nlohmann_json nlohmann json.hpp)
   philo_header_library(CLI11::CLI11 CLI CLI.hpp)

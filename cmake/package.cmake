@@ -35,7 +35,7 @@ set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # Debian's packages bring the licences of what was linked in or included.
-set(notices nlohmann-json3-dev libcli11-dev)
+set(notices nlohmann-json3-dev libcli11-dev libprotozero-dev)
 if(WIN32)
   list(APPEND notices mingw-w64-x86-64-dev gcc-mingw-w64-x86-64-posix-runtime)
 elseif(PHILO_STATIC_RUNTIME AND NOT CMAKE_CROSSCOMPILING)
