@@ -37,11 +37,13 @@ void check_device_options(const std::string& device, const Options& options) {
 
 std::vector<std::pair<std::string, std::string>> properties_of(const Options& options) {
   std::vector<std::pair<std::string, std::string>> properties;
-  for (const std::string& text : options.texts("ov")) {
-    const size_t equals = text.find('=');
-    if (equals == 0 || equals == text.npos) throw usage_error("--ov: found " + shown(text) + ", expected KEY=VALUE");
-    properties.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
+  for (const char* const option : {"ov", "ort"})
+    for (const std::string& text : options.texts(option)) {
+      const size_t equals = text.find('=');
+      if (equals == 0 || equals == text.npos)
+        throw usage_error("--" + std::string(option) + ": found " + shown(text) + ", expected KEY=VALUE");
+      properties.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
   return properties;
 }
 

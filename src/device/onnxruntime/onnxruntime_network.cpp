@@ -13,12 +13,6 @@ NamedTensor tensor(const char* name, ElementType type, std::vector<int64_t> shap
 
 }  // namespace
 
-// What one pass is given beside the caches.
-struct OnnxruntimeNetwork::Buffers {
-  std::vector<int64_t> tokens, mask, positions, rows;
-  std::vector<uint16_t> half_logits;
-};
-
 class OnnxruntimeNetwork::State final : public Session {
  public:
   State(const KvSizes& sizes, std::unique_ptr<Carried> carried) : buffers(sizes), carried(std::move(carried)), context(sizes.context) {}
@@ -51,10 +45,10 @@ class OnnxruntimeNetwork::State final : public Session {
   size_t position_ = 0;
 };
 
-OnnxruntimeNetwork::OnnxruntimeNetwork(std::string name, std::shared_ptr<const Plan> plan, Settings settings, bool position_ids, std::unique_ptr<Graph> graph,
+OnnxruntimeNetwork::OnnxruntimeNetwork(std::string name, std::shared_ptr<const Plan> plan, Settings settings, std::unique_ptr<Graph> graph,
                                        std::shared_ptr<const void> weights, size_t weight_bytes, size_t memory_bytes)
-    : name_(std::move(name)), plan_(std::move(plan)), settings_(std::move(settings)), position_ids_(position_ids), weights_(std::move(weights)), graph_(std::move(graph)),
-      buffers_(std::make_unique<Buffers>()), traits_{} {
+    : name_(std::move(name)), plan_(std::move(plan)), settings_(std::move(settings)), weights_(std::move(weights)), graph_(std::move(graph)),
+      traits_{} {
   for (int layer = 0; layer < plan_->config.layers; ++layer)
     for (const char* part : {".key", ".value"}) caches_.emplace_back("past_key_values." + std::to_string(layer) + part, "present." + std::to_string(layer) + part);
   traits_.all_rows = true;
@@ -92,7 +86,7 @@ void OnnxruntimeNetwork::run(State& state, const Turn& turn, std::span<float> lo
   const ModelConfig& config = plan_->config;
   const size_t count = turn.tokens.size(), total = state.position() + count, rows = logits.size() / static_cast<size_t>(config.vocabulary);
   const auto length = [](size_t size) { return static_cast<int64_t>(size); };
-  Buffers& b = *buffers_;
+  Buffers& b = buffers_;
   b.tokens.assign(turn.tokens.begin(), turn.tokens.end());
   b.mask.assign(total, 1);
   b.positions.resize(count);
@@ -102,7 +96,7 @@ void OnnxruntimeNetwork::run(State& state, const Turn& turn, std::span<float> lo
   bool long_factors = config.long_factors(turn.sequence);
   std::vector<NamedTensor> inputs = {tensor("input_ids", ElementType::I64, {1, length(count)}, b.tokens.data(), count * 8),
                                      tensor("attention_mask", ElementType::I64, {1, length(total)}, b.mask.data(), total * 8)};
-  if (position_ids_) inputs.push_back(tensor("position_ids", ElementType::I64, {1, length(count)}, b.positions.data(), count * 8));
+  if (settings_.variant.target == OnnxTarget::Dml) inputs.push_back(tensor("position_ids", ElementType::I64, {1, length(count)}, b.positions.data(), count * 8));
   if (settings_.variant.factors == OnnxFactors::Input) inputs.push_back(tensor("long_factors", ElementType::Bool, {}, &long_factors, 1));
   inputs.push_back(tensor("logit_rows", ElementType::I64, {length(rows)}, b.rows.data(), rows * 8));
   const ElementType real = settings_.variant.half ? ElementType::F16 : ElementType::F32;

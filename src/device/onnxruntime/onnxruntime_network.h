@@ -15,7 +15,7 @@ namespace philo::onnxruntime {
 class OnnxruntimeNetwork final : public Network {
  public:
   // `weights` is the memory that the graph's initializers lie in.
-  OnnxruntimeNetwork(std::string name, std::shared_ptr<const Plan> plan, Settings settings, bool position_ids, std::unique_ptr<Graph> graph, std::shared_ptr<const void> weights,
+  OnnxruntimeNetwork(std::string name, std::shared_ptr<const Plan> plan, Settings settings, std::unique_ptr<Graph> graph, std::shared_ptr<const void> weights,
                      size_t weight_bytes, size_t memory_bytes);
 
   Traits traits() const override { return traits_; }
@@ -25,18 +25,20 @@ class OnnxruntimeNetwork final : public Network {
 
  private:
   class State;
-  struct Buffers;
+  struct Buffers {  // what one pass is given beside the caches
+    std::vector<int64_t> tokens, mask, positions, rows;
+    std::vector<uint16_t> half_logits;
+  };
   void run(State& state, const Turn& turn, std::span<float> logits) const;
   Error failed(const State& state, const Failure& failure) const;
 
   std::string name_;
   std::shared_ptr<const Plan> plan_;
   Settings settings_;
-  bool position_ids_;
   std::shared_ptr<const void> weights_;
   std::unique_ptr<Graph> graph_;
   std::vector<std::pair<std::string, std::string>> caches_;  // names of past and present
-  std::unique_ptr<Buffers> buffers_;                         // of a pass
+  mutable Buffers buffers_;
   Traits traits_;
 };
 

@@ -26,7 +26,9 @@ class Failure : public std::runtime_error {
   bool out_of_memory_;
 };
 
-enum class ElementType : uint8_t { F32, F16, I64, I32, U8, I8, Bool };
+inline constexpr const char* processor_provider = "CPUExecutionProvider";
+
+enum class ElementType : uint8_t { F32, F16, Bf16, I64, I32, U8, I8, Bool };
 
 // The caller's memory as a tensor.
 struct NamedTensor {

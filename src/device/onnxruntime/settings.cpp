@@ -79,7 +79,7 @@ void sort_options(const Properties& options, const Runtime& runtime, Settings& o
         throw usage_error("--ort " + shown(key) + ": no such key of a session's configuration; those are " + list);
       }
       out.config.emplace_back(key, value);
-    } else if (out.provider == "CPUExecutionProvider") {
+    } else if (out.provider == processor_provider) {
       throw usage_error("--ort " + shown(key) + ": ONNX Runtime's processor provider has no options; known are library, provider_library and a session's keys, such as session.intra_op.allow_spinning");
     } else {
       out.provider_options.emplace_back(key, value);  // the provider itself refuses what it does not know

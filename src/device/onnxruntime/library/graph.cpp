@@ -10,6 +10,7 @@ ONNXTensorElementDataType type_of(ElementType type) {
   switch (type) {
     case ElementType::F32: return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
     case ElementType::F16: return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16;
+    case ElementType::Bf16: return ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16;
     case ElementType::I64: return ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
     case ElementType::I32: return ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32;
     case ElementType::U8: return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
@@ -49,7 +50,7 @@ OrtGraph::OrtGraph(const Table& table, const OrtEnv* env, Owned<OrtSessionOption
   session_ = table_.made<OrtSession>(table_.api->ReleaseSession, [&](OrtSession** out) {
     return table_.api->CreateSessionFromArray(env, request.model.data(), request.model.size(), options.get(), out);
   });
-  count_nodes();
+  if (request.provider != processor_provider) count_nodes();
   find_memory();
 }
 

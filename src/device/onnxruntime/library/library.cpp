@@ -15,7 +15,7 @@ constexpr uint32_t interface_version = 21;
 constexpr const char* record_nodes = "session.record_ep_graph_assignment_info";  // since 1.24
 
 // Of a session's configuration, what changes how a model computes. Keys that concern files of ONNX Runtime's own are not among them.
-constexpr std::array config_keys = {
+const std::array config_keys = {
     kOrtSessionOptionsConfigDisablePrepacking, kOrtSessionOptionsConfigUseEnvAllocators, kOrtSessionOptionsConfigSetDenormalAsZero,
     kOrtSessionOptionsDisableQuantQDQ, kOrtSessionOptionsDisableDoubleQDQRemover, kOrtSessionOptionsEnableQuantQDQCleanup,
     kOrtSessionOptionsEnableGeluApproximation, kOrtSessionOptionsDisableAheadOfTimeFunctionInlining, kOrtSessionOptionsDisableSpecifiedOptimizers,
@@ -92,7 +92,7 @@ class Library final : public Runtime {
     table_.check(table_.api->SetSessionGraphOptimizationLevel(options.get(), ORT_ENABLE_ALL));
     // Sizes change with every pass, so that patterns of memory would be planned anew and kept for each of them.
     table_.check(table_.api->DisableMemPattern(options.get()));
-    const bool plain = request.provider == "CPUExecutionProvider";
+    const bool plain = request.provider == processor_provider;
     if (!plain && table_.minor >= Session_GetEpGraphAssignmentInfo::since) table_.check(table_.api->AddSessionConfigEntry(options.get(), record_nodes, "1"));
     for (const auto& [key, value] : request.config) table_.check(table_.api->AddSessionConfigEntry(options.get(), key.c_str(), value.c_str()));
     if (!plain) append(*options, request.provider, request.provider_options);
