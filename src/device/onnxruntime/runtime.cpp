@@ -53,11 +53,11 @@ Runtime* look(const std::string& given, std::string& reason) {
   if (!given.empty()) {
     const std::string path = is_folder(given) ? library_below(given) : given;
     if (path.empty()) {
-      reason = shown(given) + " (PHILO_ONNXRUNTIME) holds no " + begins + "; " + how_to_get();
+      reason = shown(given) + " (PHILO_ONNXRUNTIME or --ort library) holds no file " + begins + "…" + "; " + how_to_get();
       return nullptr;
     }
     Runtime* const found = open_library(path, reason);
-    if (found == nullptr && !is_file(path)) reason = shown(given) + " (PHILO_ONNXRUNTIME) is not there; " + how_to_get();
+    if (found == nullptr && !is_file(path)) reason = shown(given) + " (PHILO_ONNXRUNTIME or --ort library) is not there; " + how_to_get();
     return found;
   }
   const std::string folder = own_folder_of_code();
