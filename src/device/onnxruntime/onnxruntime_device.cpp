@@ -38,6 +38,9 @@ class OnnxruntimeDevice final : public Device {
     std::string reason;
     Runtime& runtime = *found(options, reason);
     Settings settings = settle(*plan, options, name_, runtime);
+    // Those of CUDA and TensorRT refuse what they don't know; a plug-in may pass over it.
+    for (const auto& [key, value] : settings.provider_options)
+      if (options.note && settings.variant.target != OnnxTarget::Cuda) options.note("--ort " + key + " is handed to the provider, and ONNX Runtime does not say whether it knows it");
     const OnnxModel model = emit_onnx(*plan, settings.variant);
     const auto weights = std::make_shared<const WeightMemory>(model, options);
     std::unique_ptr<Graph> graph = load(runtime, model, *weights, settings, options);

@@ -2,6 +2,7 @@
 #include "device/onnxruntime/onnxruntime_network.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include "base/error.h"
@@ -15,14 +16,18 @@ NamedTensor tensor(const char* name, ElementType type, std::vector<int64_t> shap
 
 class OnnxruntimeNetwork::State final : public Session {
  public:
-  State(const KvSizes& sizes, std::unique_ptr<Carried> carried) : buffers(sizes), carried(std::move(carried)), context(sizes.context) {}
+  // `carry` gives empty caches in a device's memory; empty itself where the caches are philo's.
+  State(const KvSizes& sizes, std::function<std::unique_ptr<Carried>()> carry) : buffers(sizes), carry_(std::move(carry)) {
+    if (carry_) carried = carry_();
+  }
 
   size_t position() const override { return position_; }
 
-  // The caches are as long as they are; what a pass counts is the mask.
+  // philo's caches are longer than what they hold: what a pass counts is the mask. A device's are as long as what they hold.
   size_t rewind(size_t position) override {
-    if (position < position_) position_ = position;
-    return position_;
+    if (position >= position_) return position_;
+    if (carried != nullptr) carried = carry_();
+    return position_ = carried != nullptr ? 0 : position;
   }
 
   size_t memory_bytes() const override { return buffers.memory_bytes(position_); }
@@ -39,9 +44,9 @@ class OnnxruntimeNetwork::State final : public Session {
 
   KvBuffers buffers;
   std::unique_ptr<Carried> carried;
-  size_t context;
 
  private:
+  std::function<std::unique_ptr<Carried>()> carry_;
   size_t position_ = 0;
 };
 
@@ -67,12 +72,9 @@ std::unique_ptr<Session> OnnxruntimeNetwork::open(size_t context) const {
   const ModelConfig& config = plan_->config;
   const KvSizes sizes{static_cast<size_t>(config.layers), static_cast<size_t>(config.kv_heads), static_cast<size_t>(config.head_size), settings_.variant.half ? DType::F16 : DType::F32,
                       std::min(context, settings_.context)};
-  std::unique_ptr<Carried> carried;
-  if (graph_->elsewhere(caches_.front().first.c_str())) {
-    char nothing = 0;
-    carried = graph_->carry(tensor("", settings_.variant.half ? ElementType::F16 : ElementType::F32, {1, config.kv_heads, 0, config.head_size}, &nothing, 0), caches_);
-  }
-  return std::make_unique<State>(sizes, std::move(carried));
+  if (!graph_->elsewhere(caches_.front().first.c_str())) return std::make_unique<State>(sizes, nullptr);
+  const ElementType real = settings_.variant.half ? ElementType::F16 : ElementType::F32;
+  return std::make_unique<State>(sizes, [this, real, &config] { return graph_->carry(tensor("", real, {1, config.kv_heads, 0, config.head_size}, nullptr, 0), caches_); });
 }
 
 Error OnnxruntimeNetwork::failed(const State& state, const Failure& failure) const {

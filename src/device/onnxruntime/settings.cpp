@@ -82,7 +82,7 @@ void sort_options(const Properties& options, const Runtime& runtime, Settings& o
     } else if (out.provider == processor_provider) {
       throw usage_error("--ort " + shown(key) + ": ONNX Runtime's processor provider has no options; known are library, provider_library and a session's keys, such as session.intra_op.allow_spinning");
     } else {
-      out.provider_options.emplace_back(key, value);  // the provider itself refuses what it does not know
+      out.provider_options.emplace_back(key, value);
     }
   }
 }
@@ -121,7 +121,10 @@ std::optional<std::string> refuses_provider(std::string_view device, const Devic
   const std::vector<ProviderDevice> there = runtime.providers();
   if (!full_name(name, there).empty()) return std::nullopt;
   const Provider* const known = find_provider(name);
-  return std::string(device) + ": ONNX Runtime " + runtime.version() + " (" + runtime.path() + ") has no such provider or no device for it; it has " + listed(there) +
+  const std::string here = std::string(device) + ": ONNX Runtime " + runtime.version() + " (" + runtime.path() + ") has ";
+  if (const std::string* path = given(options.properties, provider_library_key))
+    return here + listed(there) + "; the library " + *path + " is loaded, but finds no device for this provider: a driver is missing, or the provider has another name";
+  return here + "no such provider; it has " + listed(there) +
          (known == nullptr ? "; a plug-in's library is named by --ort provider_library=PATH" : "; " + std::string(known->how_to_get));
 }
 
