@@ -20,6 +20,12 @@
 
 namespace philo {
 
+// The system reads the pages of the checkpoint again when they are needed.
+inline void release_pages(const Segment& segment) {
+  const Tensor& source = segment.coded != nullptr ? segment.coded->codes : *segment.values;
+  if (source.file != nullptr) source.file->release(source.bytes);
+}
+
 // Calls fill(matrix, first, last) for all rows, with an even `first`, and gives the pages of the checkpoint back. False where the caller wants to
 // stop. `rows(matrix)` says how many a matrix has.
 template <class Matrix, class RowsOf, class Fill>
@@ -34,8 +40,7 @@ bool fill_matrices(std::span<const Matrix> matrices, const DeviceOptions& option
       const int64_t first = static_cast<int64_t>(task) * rows_per_task;
       fill(matrix, first, std::min(rows, first + rows_per_task));
     });
-    const Tensor& source = matrix.segment.coded != nullptr ? matrix.segment.coded->codes : *matrix.segment.values;
-    if (source.file != nullptr) source.file->release(source.bytes);
+    release_pages(matrix.segment);
     done += matrix.segment.stored_bytes();
     if (options.progress && !options.progress("loading weights", done, total)) return false;
   }

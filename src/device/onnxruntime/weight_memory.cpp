@@ -25,8 +25,6 @@ ElementType element_type(const OnnxInitializer& initializer) {
   }
 }
 
-const Tensor& source_of(const Segment& segment) { return segment.coded != nullptr ? segment.coded->codes : *segment.values; }
-
 }  // namespace
 
 WeightMemory::WeightMemory(const OnnxModel& model, const DeviceOptions& options) {
@@ -36,7 +34,7 @@ WeightMemory::WeightMemory(const OnnxModel& model, const DeviceOptions& options)
     const std::span<const std::byte> numbers = stored_numbers(matrix);
     if (numbers.empty()) continue;
     stored[matrix.numbers] = numbers;
-    sources_.push_back(&source_of(matrix.segment));
+    shared_.push_back(matrix.segment);
     own_bytes_ -= numbers.size();
   }
   const size_t available = memory_status().available_bytes;
@@ -62,8 +60,7 @@ WeightMemory::WeightMemory(const OnnxModel& model, const DeviceOptions& options)
 }
 
 void WeightMemory::release_checkpoint() const {
-  for (const Tensor* source : sources_)
-    if (source->file != nullptr) source->file->release(source->bytes);
+  for (const Segment& segment : shared_) release_pages(segment);
 }
 
 }  // namespace philo::onnxruntime

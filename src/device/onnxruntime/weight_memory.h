@@ -32,7 +32,7 @@ class WeightMemory {
   size_t own_bytes_ = 0;
   std::vector<std::string> names_;
   std::vector<NamedTensor> tensors_;
-  std::vector<const Tensor*> sources_;  // of the checkpoint, that tensors lie in
+  std::vector<Segment> shared_;  // whose numbers lie in the checkpoint
 };
 
 }  // namespace philo::onnxruntime

@@ -2,14 +2,13 @@
 #include "device/openvino/openvino_device.h"
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
 
 #include "base/error.h"
-#include "device/load_report.h"
 #include "device/openvino/blob_cache.h"
+#include "device/openvino/compile.h"
 #include "device/openvino/openvino_network.h"
 #include "device/openvino/settings.h"
 #include "machine/memory.h"
@@ -80,12 +79,13 @@ class OpenvinoDevice final : public Device {
     std::shared_ptr<Compiled> compiled;
     if (cache) compiled = cache->read(runtime_, device_, settings.properties);
     if (compiled == nullptr) {
-      compiled = compiled_graph(ir, settings, options);
+      compiled = compile_graph(runtime_, device_, name_, ir, settings.properties, options);
       if (cache) cache->write(*compiled);
     }
     if (family_of(device_) == "AUTO" && options.note) options.note(name_ + ": computing on " + compiled->property("EXECUTION_DEVICES"));
     const std::string kept = compiled->property("KV_CACHE_PRECISION");
     auto network = std::make_unique<OpenvinoNetwork>(name_, std::move(plan), std::move(settings), std::move(compiled), static_cast<size_t>(ir.weights_bytes));
+    if (family_of(device_) == "CPU") warm_up(*network, ir, name_, options);
     if (!network->traits().kv_format && options.note)
       options.note(name_ + " keeps keys and values as it chooses" + (kept.empty() ? "" : " (KV_CACHE_PRECISION=" + kept + ")") + ", whatever --kv-format says");
     return network;
@@ -111,38 +111,6 @@ class OpenvinoDevice final : public Device {
     if (options.cache_folder.empty() || family_of(device_) == "CPU" || family_of(device_) == "AUTO" || runs_on_processor(options)) return std::nullopt;
     const DeviceDescription device = found().value_or(DeviceDescription{device_, "", ""});
     return BlobCache(options.cache_folder, blob_key(plan, settings, ir.xml, device, runtime_.version()), options.note);
-  }
-
-  // False where the caller wants to stop.
-  static bool fill(const OpenvinoIr& ir, std::span<std::byte> to, const DeviceOptions& options) {
-    fill_literals(ir, to);
-    return fill_matrices(std::span(ir.matrices), options, [](const IrMatrix& matrix) { return matrix.segment.rows; },
-                         [&](const IrMatrix& matrix, int64_t first, int64_t last) { fill_rows(matrix, first, last, to); });
-  }
-
-  std::shared_ptr<Compiled> compiled_graph(const OpenvinoIr& ir, const Settings& settings, const DeviceOptions& options) const {
-    std::string error;
-    std::exception_ptr thrown;
-    std::atomic<bool> stopped = false, filled = false;
-    const Graph graph{&ir.xml, static_cast<size_t>(ir.weights_bytes), [&](std::span<std::byte> to) {
-                        try {
-                          if (!fill(ir, to, options)) stopped = true;
-                        } catch (...) {
-                          thrown = std::current_exception();
-                        }
-                        filled = true;
-                        return !stopped && !thrown;
-                      }};
-    std::shared_ptr<Compiled> compiled;
-    run_reporting([&](std::stop_token) { compiled = runtime_.compile(graph, device_, settings.properties, error); },
-                  [&](uint64_t seconds) {
-                    if (filled && options.progress && !options.progress("compiling for " + name_, seconds, 0)) stopped = true;  // OpenVINO itself can't be stopped
-                    return true;
-                  });
-    if (thrown) std::rethrow_exception(thrown);
-    if (stopped) throw Error(ErrorCode::Stopped, "stopped while " + name_ + " compiled the model");
-    if (compiled == nullptr) throw Error(ErrorCode::Device, name_ + " can't compile this model: " + error);
-    return compiled;
   }
 
   Runtime& runtime_;

@@ -2,6 +2,9 @@
 // Facts of include/onnxruntime/core/session/onnxruntime_c_api.h, where entries are only ever appended; the header's table ends at 284.
 #pragma once
 
+#ifdef _WIN32
+#include <sal.h>  // annotations that the header takes for granted
+#endif
 #include <onnxruntime_c_api.h>
 
 #include <cstddef>

@@ -1,8 +1,6 @@
 // ONNX Runtime's table of functions: statuses become Failures, objects are owned.
 #pragma once
 
-#include <onnxruntime_c_api.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
