@@ -158,12 +158,16 @@ std::shared_ptr<LoadedModel> load_model(const std::function<Checkpoint()>& open,
   }
   if (const auto reason = device.refuses(*model->plan, compile)) throw Error(ErrorCode::Device, *reason);
   model->network = device.compile(model->plan, compile);
+  const KvFormat kept = model->network->traits().kv_format.value_or(compile.kv_format);
+  if (options.has("kv-format") && kept != compile.kv_format)
+    notes->add("--kv-format " + *options.text("kv-format") + ": no effect, because " + std::string(device.name()) + " keeps keys and values in " +
+               kv_format_name(kept));
 
   model->device = device.name();
   model->weight_format = weight_format(*model->plan);
   model->device_options = compile;
   model->device_options.note = {};
-  model->device_options.kv_format = model->network->traits().kv_format.value_or(compile.kv_format);
+  model->device_options.kv_format = kept;
   model->device_options.progress = {};
   model->notes = std::move(notes->texts);
   notes->callbacks = nullptr;

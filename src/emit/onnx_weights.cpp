@@ -344,7 +344,10 @@ std::span<const std::byte> stored_numbers(const OnnxMatrix& matrix) {
   const Segment& segment = matrix.segment;
   if (!segment.as_stored() || matrix.layout == OnnxLayout::Columns) return {};
   const size_t bytes = row_bytes(matrix), first = static_cast<size_t>(matrix.first_row) * bytes, all = static_cast<size_t>(matrix.rows) * bytes;
-  if (segment.coded == nullptr) return segment.values->bytes.subspan(first, all);
+  if (segment.coded == nullptr) {
+    const std::span<const std::byte> numbers = segment.values->bytes.subspan(first, all);
+    return reinterpret_cast<uintptr_t>(numbers.data()) % element_bytes(matrix) == 0 ? numbers : std::span<const std::byte>();
+  }
   using Codes = CodedMatrix::Codes;
   const CodedMatrix& coded = *segment.coded;
   const bool padded = matrix.layout != OnnxLayout::Blocks || coded.columns % matrix.block != 0;

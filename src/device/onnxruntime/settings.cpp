@@ -138,8 +138,9 @@ Settings settle(const Plan& plan, const DeviceOptions& options, std::string_view
   if (options.context != 0) out.context = std::min(out.context, options.context);
   out.turn_tokens = most_turn_tokens;
   out.variant.target = target_of(name);
-  out.variant.half = out.variant.target != OnnxTarget::Cpu;
-  out.variant.accuracy = name != "cpu" ? 0 : options.activation_format == ActivationFormat::Fp32 ? 1 : 4;
+  out.variant.half = out.variant.target == OnnxTarget::Dml || (out.variant.target != OnnxTarget::Cpu && options.kv_format != KvFormat::Fp32);
+  const bool chooses = name == "cpu" || name == "webgpu";
+  out.variant.accuracy = !chooses ? 0 : options.activation_format == ActivationFormat::Fp32 ? 1 : 4;
   out.variant.factors = plan.config.long_rope ? OnnxFactors::Input : OnnxFactors::Length;
   out.variant.chosen_rows = true;
   out.variant.context = static_cast<int64_t>(out.context);
