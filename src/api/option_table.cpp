@@ -42,7 +42,8 @@ constexpr std::array table = {
                .groups = load | bench,
                .type = OptionType::Text,
                .value = "KEY=VALUE",
-               .help = "option for ONNX Runtime, for onnxruntime devices only",
+               .help = "for onnxruntime devices only: a provider's option or a session's key by ONNX Runtime's own name; "
+                       "library=PATH (its library), provider_library=PATH (a plug-in provider)",
                .repeats = true},
     OptionSpec{.name = "weight-format",
                .groups = load | inspect,

@@ -46,7 +46,8 @@ if [[ ! -x $tokenize || ! -x $render ]]; then
 fi
 # The module for openvino devices is built against the same OpenVINO that the tests use.
 cmake -S "$root" -B "$build" -DPHILO_TESTS=ON -DOpenVINO_DIR="$("$root/.venv/peers/bin/python" -c 'import openvino.utils; print(openvino.utils.get_cmake_path())')" >/dev/null
-cmake --build "$build" --target philo_openvino philo_device_openvino_test
+cmake --build "$build" --target philo_openvino philo_device_openvino_test philo_device_onnxruntime_test
+onnxruntime=$("$root/.venv/peers/bin/python" -c 'import onnxruntime, os; print(os.path.dirname(onnxruntime.__file__))')
 # The longest first.
 hold openvino_device "$philo"
 hold openvino "$philo"
@@ -58,7 +59,9 @@ hold onnx_in "$philo"
 hold nncf "$philo"
 hold tokenizer --program "$tokenize"
 hold template --program "$render"
+hold onnxruntime_device "$philo"
 run openvino_module "$build/bin/philo_device_openvino_test" --gtest_brief=1
+run onnxruntime_library env PHILO_ONNXRUNTIME="$onnxruntime" "$build/bin/philo_device_onnxruntime_test" --gtest_brief=1
 wait
 failed=$(cd "$log" && shopt -s nullglob && for one in *.failed; do printf ' %s' "${one%.failed}"; done)
 if [[ -n $failed ]]; then
