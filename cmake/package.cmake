@@ -35,7 +35,7 @@ set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # Debian's packages bring the licences of what was linked in or included.
-set(notices nlohmann-json3-dev libcli11-dev)
+set(notices nlohmann-json3-dev libcli11-dev libprotozero-dev)
 if(WIN32)
   list(APPEND notices mingw-w64-x86-64-dev gcc-mingw-w64-x86-64-posix-runtime)
 elseif(PHILO_STATIC_RUNTIME AND NOT CMAKE_CROSSCOMPILING)
@@ -46,5 +46,13 @@ foreach(package ${notices})
     install(FILES /usr/share/doc/${package}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR}/licences RENAME ${package}.txt)
   endif()
 endforeach()
+
+if(ONNXRUNTIME_HEADERS)
+  # Where its package unpacks it, beside the headers.
+  cmake_path(SET onnxruntime_licence NORMALIZE ${ONNXRUNTIME_HEADERS}/../../share/doc/libonnxruntime-dev/copyright)
+  if(EXISTS ${onnxruntime_licence})
+    install(FILES ${onnxruntime_licence} DESTINATION ${CMAKE_INSTALL_DOCDIR}/licences RENAME libonnxruntime-dev.txt)
+  endif()
+endif()
 
 include(CPack)

@@ -2,7 +2,7 @@
 # Installs the Debian packages that a task needs: setup.sh run|test|cross|package|ci. Says what is missing before it installs anything.
 set -eu
 
-run="clang-19 lld-19 cmake ninja-build pkgconf nlohmann-json3-dev libcli11-dev libedit-dev libboost-dev"
+run="clang-19 lld-19 cmake ninja-build pkgconf nlohmann-json3-dev libcli11-dev libedit-dev libboost-dev libprotozero-dev"
 test="$run libgtest-dev python3"
 cross="$test g++-mingw-w64-x86-64-posix wine64 g++-aarch64-linux-gnu qemu-user googletest"
 package="$run binutils dpkg-dev file"
@@ -15,6 +15,8 @@ case "${1:-}" in
   ci) wanted=$ci ;;
   *) echo "usage: tools/setup.sh run|test|cross|package|ci" >&2; exit 2 ;;
 esac
+
+"$(dirname "$0")/onnxruntime_header.sh"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   echo "This is not a Debian-like system. philo needs what these Debian packages hold: $wanted" >&2

@@ -189,7 +189,7 @@ class TensorConverter {
     std::memcpy(out.data(), codes.data(), out.size());
     if (layout_ == CodeLayout::Openvino) {
       to_openvino_codes(codes_, out);
-    } else if (codes_.bits == 8) {
+    } else if (layout_ == CodeLayout::CompressedTensors && codes_.bits == 8) {
       for (std::byte& code : out) code ^= std::byte{sign_bit};
     }
   }
@@ -220,6 +220,10 @@ class TensorConverter {
     sink_(Part::Scale, 0, wide_scales_.empty() ? std::as_bytes(std::span(scales_)) : std::as_bytes(std::span(wide_scales_)));
     if (layout_ == CodeLayout::Openvino) {
       if (!codes_.symmetric) sink_(Part::ZeroPoint, 0, openvino_zero_points());
+      return;
+    }
+    if (layout_ == CodeLayout::Plain) {
+      if (!codes_.symmetric) sink_(Part::ZeroPoint, 0, std::as_bytes(std::span(zero_points_)));
       return;
     }
     if (codes_.symmetric) {
@@ -305,7 +309,8 @@ std::vector<StoredPart> stored_parts(const TensorSource& source, const MatrixFor
   } else {
     parts.push_back({Part::Numbers, {name, DType::I8, {rows, columns}}});
   }
-  parts.push_back({Part::Scale, {name + "_scale", DType::F16, {rows, groups}}});
+  const bool kept = source.coded != nullptr && source.coded->format == codes;
+  parts.push_back({Part::Scale, {name + "_scale", kept && source.coded->scales.dtype != DType::F16 ? DType::F32 : DType::F16, {rows, groups}}});
   if (!codes.symmetric && codes.bits == 4) parts.push_back({Part::ZeroPoint, {name + "_zero_point", DType::I32, {(rows + 7) / 8, groups}}});
   if (!codes.symmetric && codes.bits == 8) parts.push_back({Part::ZeroPoint, {name + "_zero_point", DType::I8, {rows, groups}}});
   if (codes.bits == 4) parts.push_back({Part::Shape, {name + "_shape", DType::I64, {2}}});

@@ -50,9 +50,9 @@ using PartSink = std::function<void(Part part, uint64_t offset, std::span<const 
 // Called by the calling thread now and then with the bytes of the source that were done since; may throw.
 using Advance = std::function<void(size_t source_bytes)>;
 
-// How codes are laid out: as compressed-tensors has them (stored_parts() above), or as OpenVINO's constants (emit/openvino_ir.h), which have
-// no Part::Shape.
-enum class CodeLayout : uint8_t { CompressedTensors, Openvino };
+// How codes are laid out: as compressed-tensors has them (stored_parts() above); as OpenVINO's constants (emit/openvino_ir.h); or as
+// quantize_row() gives them, row by row, with zero points of one byte. Only the first has Part::Shape.
+enum class CodeLayout : uint8_t { CompressedTensors, Openvino, Plain };
 
 // Source pages are read ahead and given back. Codes that are in the format already stay as they are, with scales of 32 bits where 16 can't
 // hold them. Throws ErrorCode::Input where numbers are not finite or too large for the format.
