@@ -49,19 +49,20 @@ class Convert : public Command {
     target_ = declare_place("DST", "the folder to make; it appears when all is done");
     declare_group("convert", "Conversion");
     // Known names that only later versions can follow; help does not list them.
-    for (const char* name : {"--calibration", "--gguf-type", "--onnx-target"}) {
+    for (const char* name : {"--calibration", "--gguf-type"}) {
       later_.push_back(declare(name, "X", "not in this version"));
       later_.back()->group("");
     }
     teach(R"(  philo convert Phi-3-mini-4k-instruct phi-3-int4
   philo convert Phi-3-mini-4k-instruct phi-3-mixed --group-size 64 --ratio 0.6
   philo convert Phi-3-mini-4k-instruct phi-3-int4 --keep "*.down_proj=int8" --force --json
-  philo convert Phi-3-mini-4k-instruct phi-3-ov --to openvino --ratio 0.6)");
+  philo convert Phi-3-mini-4k-instruct phi-3-ov --to openvino --ratio 0.6
+  philo convert Phi-3-mini-4k-instruct phi-3-onnx --to onnx --onnx-target dml)");
   }
 
   int run(Output& output) override {
     for (const CLI::Option* option : later_)
-      if (has(option)) throw usage_error("--" + option->get_lnames().front() + " is not in this version, which rounds to the nearest (rtn) and writes --to philo and openvino only");
+      if (has(option)) throw usage_error("--" + option->get_lnames().front() + " is not in this version, which rounds to the nearest (rtn) and writes --to philo, openvino and onnx only");
     const philo::Options options = given("convert");
     const std::string json = philo::convert(text(source_), text(target_), options, output.callbacks(ProgressUnit::Bytes));
     output.end_progress();

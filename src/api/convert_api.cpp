@@ -52,13 +52,21 @@ OrderedJson report_of(const ConvertReport& result) {
   return report;
 }
 
+FolderKind kind_of(const std::string& name) {
+  return name == "onnx" ? FolderKind::Onnx : name == "openvino" ? FolderKind::Openvino : FolderKind::Philo;
+}
+
+OnnxTarget onnx_target_of(const std::string& name) {
+  return name == "dml" ? OnnxTarget::Dml : name == "cuda" ? OnnxTarget::Cuda : name == "webgpu" ? OnnxTarget::Webgpu : OnnxTarget::Cpu;
+}
+
 OrderedJson convert_report(const std::string& source, const std::string& target, const Options& options,
                            const Callbacks& callbacks) {
   ConvertOptions settings;
-  const bool openvino = options.text("to").value_or("philo") == "openvino";
-  settings.kind = openvino ? FolderKind::Openvino : FolderKind::Philo;
+  settings.kind = kind_of(options.text("to").value_or("philo"));
   settings.recipe = read_recipe(options);
-  settings.keep_codes = openvino && !asks_for_formats(options);
+  settings.keep_codes = settings.kind != FolderKind::Philo && !asks_for_formats(options);
+  settings.onnx_target = onnx_target_of(options.text("onnx-target").value_or("cpu"));
   settings.replace = options.flag("force");
   settings.threads = static_cast<int>(options.integer("threads").value_or(0));
   settings.progress = callbacks.progress();
@@ -67,6 +75,7 @@ OrderedJson convert_report(const std::string& source, const std::string& target,
     notes.emplace_back(text);
     callbacks.note(text);
   };
+  if (settings.kind != FolderKind::Onnx && options.has("onnx-target")) settings.note("--onnx-target: no effect without --to onnx");
   if (const std::string note = unused_recipe_options(options); !note.empty()) settings.note(note);
   const ConvertReport result = convert(source, target, settings);
   OrderedJson report = {{"source", source}, {"target", target}};

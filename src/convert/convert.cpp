@@ -11,6 +11,7 @@
 #include "base/output_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "convert/assign_formats.h"
+#include "convert/genai_config.h"
 #include "convert/openvino_tokenizer.h"
 #include "convert/weights_writer.h"
 #include "machine/cpu.h"
@@ -56,11 +57,25 @@ void check_places(const std::string& source, const std::string& target) {
   }
 }
 
+// What GPUs compute in, unless the weights are asked for in float32.
+bool is_half(const ConvertOptions& options, bool keeps_codes) {
+  if (options.onnx_target == OnnxTarget::Cpu) return false;
+  const bool wide = !keeps_codes && options.recipe.weights == NumberFormat::Fp32;
+  if (wide && options.onnx_target == OnnxTarget::Dml) {
+    throw usage_error("--onnx-target dml: DirectML's graphs compute in float16; use --weight-format fp16, int8 or int4");
+  }
+  return !wide;
+}
+
 std::unique_ptr<WeightsWriter> writer_for(const Plan& plan, const ConvertOptions& options, ThreadPool& pool) {
-  if (options.kind == FolderKind::Openvino && options.keep_codes && is_quantized(plan)) return openvino_writer(plan, stored_formats(plan), 1.0);
-  std::vector<AssignedTensor> tensors = assign_formats(plan, options.recipe, pool, options.progress);
-  if (options.kind == FolderKind::Openvino) return openvino_writer(plan, tensors, options.recipe.ratio);
-  return philo_writer(plan, std::move(tensors), options.most_shard_bytes);
+  const bool keeps = options.kind != FolderKind::Philo && options.keep_codes && is_quantized(plan);
+  std::vector<AssignedTensor> tensors = keeps ? stored_formats(plan) : assign_formats(plan, options.recipe, pool, options.progress);
+  switch (options.kind) {
+    case FolderKind::Openvino: return openvino_writer(plan, tensors, keeps ? 1.0 : options.recipe.ratio);
+    case FolderKind::Onnx: return onnx_writer(plan, tensors, options.onnx_target, is_half(options, keeps));
+    case FolderKind::Philo: return philo_writer(plan, std::move(tensors), options.most_shard_bytes);
+  }
+  throw Error(ErrorCode::Failed, "a kind of folder that nobody writes");
 }
 
 // GenAI needs the tokenizer as graphs.
@@ -93,7 +108,8 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   ThreadPool pool(options.threads > 0 ? options.threads : static_cast<int>(cpu().cores));
   const std::unique_ptr<WeightsWriter> writer = writer_for(plan, options, pool);
   const std::string config_path = join_path(source, "config.json");
-  const OrderedJson config = writer->config(parse_ordered_json(read_text_file(config_path), config_path));
+  const OrderedJson source_config = parse_ordered_json(read_text_file(config_path), config_path);
+  const OrderedJson config = writer->config(source_config);
 
   std::vector<std::string> copied;
   uint64_t copied_bytes = 0;
@@ -112,6 +128,10 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   Writing writing{pool, [&](size_t bytes) { progress.add(bytes); }, report, {}};
   writer->write(folder, writing);
   if (options.kind == FolderKind::Openvino) write_tokenizer(source, *checkpoint.tokenizer, folder, options.note, report);
+  if (options.kind == FolderKind::Onnx) {
+    report.files.emplace_back("genai_config.json");
+    folder.create(report.files.back()).write(genai_config(checkpoint, source_config, options.onnx_target).dump(4) + "\n");
+  }
   report.files.emplace_back("config.json");
   folder.create(report.files.back()).write(config.dump(2) + "\n");
   for (const std::string& name : copied) {

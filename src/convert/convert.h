@@ -1,4 +1,4 @@
-// Any checkpoint becomes a folder with its weights in another format: a Hugging Face folder, or OpenVINO's.
+// Any checkpoint becomes a folder with its weights in another format: a Hugging Face folder, OpenVINO's, or ONNX Runtime GenAI's.
 #pragma once
 
 #include <string>
@@ -6,15 +6,17 @@
 
 #include "base/log.h"
 #include "convert/recipe.h"
+#include "emit/onnx.h"
 
 namespace philo {
 
-enum class FolderKind : uint8_t { Philo, Openvino };
+enum class FolderKind : uint8_t { Philo, Openvino, Onnx };
 
 struct ConvertOptions {
   FolderKind kind = FolderKind::Philo;
   Recipe recipe;
-  bool keep_codes = false;                        // of a source that is quantized already, whatever the recipe; FolderKind::Openvino only
+  bool keep_codes = false;                        // of a source that is quantized already, whatever the recipe; not for FolderKind::Philo
+  OnnxTarget onnx_target = OnnxTarget::Cpu;       // FolderKind::Onnx only
   bool replace = false;                           // an existing target
   int threads = 0;                                // 0: one for each core
   uint64_t most_shard_bytes = 5'000'000'000;      // of one weights file
@@ -41,7 +43,7 @@ struct ConvertReport {
 };
 
 // Writes to `target` as OutputFolder does. Memory stays below a few hundred MB whatever the model. Throws what open_checkpoint,
-// assign_formats, convert_tensor, emit_openvino_ir and OutputFolder throw, and ErrorCode::Usage where source and target lie in each other.
+// assign_formats, convert_tensor, emit_openvino_ir, emit_onnx and OutputFolder throw, and ErrorCode::Usage where source and target lie in each other.
 ConvertReport convert(const std::string& source, const std::string& target, const ConvertOptions& options);
 
 }  // namespace philo

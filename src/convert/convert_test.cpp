@@ -19,6 +19,7 @@
 #include "convert/folder_config.h"
 #include "convert/openvino_tokenizer.h"
 #include "convert/weights_layout.h"
+#include "convert/weights_writer.h"
 #include "emit/openvino_ir.h"
 #include "format/openvino_ir/network.h"
 
@@ -188,6 +189,56 @@ TEST_F(Converting, OpenvinosConstantsCanBeTheFilesBytes) {
   }
 }
 
+TEST_F(Converting, WritesOnnxDataAsTheEmitterFillsThem) {
+  int number = 0;
+  for (const char* name : {"mini-4k", "phi-4-mini", "form-split", "form-float32", "medium-128k"}) {
+    SCOPED_TRACE(name);
+    const std::string source = join_path(models, name);
+    for (const OnnxTarget onnx_target : {OnnxTarget::Cpu, OnnxTarget::Dml, OnnxTarget::Cuda}) {
+      for (ConvertOptions options : {options_of(NumberFormat::Int4), options_of(NumberFormat::Int4, -1, false), options_of(NumberFormat::Int8Symmetric), options_of(NumberFormat::Fp16)}) {
+        options.kind = FolderKind::Onnx;
+        options.onnx_target = onnx_target;
+        const std::string path = target(std::to_string(number++));
+        const ConvertReport report = convert(source, path, options);
+        const Checkpoint checkpoint = open_checkpoint(source);
+        const Plan plan = plan_of(checkpoint);
+        ThreadPool pool(1);
+        OnnxVariant variant;
+        variant.target = onnx_target;
+        variant.half = onnx_target != OnnxTarget::Cpu;
+        variant.accuracy = onnx_target == OnnxTarget::Cpu ? 4 : 0;
+        variant.format_of = written_formats(assign_formats(plan, options.recipe, pool));
+        const OnnxModel model = emit_onnx(plan, variant);
+        std::vector<std::byte> data(model.data_bytes);
+        for (const OnnxMatrix& matrix : model.matrices) fill_rows(matrix, 0, matrix.rows, data);
+        std::ranges::copy(model.tables, data.begin() + static_cast<ptrdiff_t>(model.tables_offset));
+        const std::string written = read_text_file(join_path(path, "model.onnx.data"));
+        EXPECT_TRUE(std::ranges::equal(data, std::as_bytes(std::span(written)))) << number;
+        EXPECT_TRUE(read_text_file(join_path(path, "model.onnx")) == model.graph);
+        EXPECT_EQ(report.files.front(), "model.onnx");
+      }
+    }
+  }
+}
+
+TEST_F(Converting, TellsGenaiWhatItKnows) {
+  ConvertOptions options = options_of(NumberFormat::Int4);
+  options.kind = FolderKind::Onnx;
+  convert(join_path(models, "mini-4k"), target(), options);
+  const std::string path = join_path(target(), "genai_config.json");
+  const OrderedJson config = parse_ordered_json(read_text_file(path), path);
+  EXPECT_EQ(config["model"]["eos_token_id"], OrderedJson({303, 304, 306}));
+  EXPECT_EQ(config["model"]["bos_token_id"], 1);
+  EXPECT_EQ(config["model"]["pad_token_id"], 303);
+  EXPECT_EQ(config["model"]["context_length"], 512);
+  EXPECT_FALSE(config["model"]["decoder"].contains("sliding_window"));
+  EXPECT_FALSE(config["model"]["decoder"]["inputs"].contains("position_ids"));
+  EXPECT_EQ(config["search"]["max_length"], 512);
+  options.onnx_target = OnnxTarget::Dml;
+  options.recipe.weights = NumberFormat::Fp32;
+  EXPECT_TRUE(says(refusal([&] { convert(join_path(models, "mini-4k"), target("wide"), options); }), "float16"));
+}
+
 TEST_F(Converting, WritesTokenizerGraphsForPhi3sFormAlone) {
   const std::string source = join_path(models, "mini-4k");
   const std::string path = join_path(source, "tokenizer.json");
@@ -204,6 +255,18 @@ TEST_F(Converting, WritesTokenizerGraphsForPhi3sFormAlone) {
     EXPECT_TRUE(none.files.empty()) << name;
     EXPECT_FALSE(none.why_not.empty()) << name;
   }
+}
+
+TEST_F(Converting, KeepsCodesForOnnx) {
+  ConvertOptions options = options_of(NumberFormat::Int4, 32, false);
+  options.recipe.ratio = 0.6;
+  convert(join_path(models, "medium-4k"), target("coded"), options);
+  options.kind = FolderKind::Onnx;
+  convert(join_path(models, "medium-4k"), target("direct"), options);
+  options.keep_codes = true;
+  options.recipe = {};
+  EXPECT_EQ(convert(target("coded"), target("kept"), options).relative_error, 0);
+  EXPECT_TRUE(read_text_file(join_path(target("kept"), "model.onnx.data")) == read_text_file(join_path(target("direct"), "model.onnx.data")));
 }
 
 TEST_F(Converting, KeepsCodesForOpenvino) {

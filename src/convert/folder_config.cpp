@@ -70,6 +70,14 @@ void drop_source_keys(OrderedJson& config) {
   }
 }
 
+OrderedJson plain_config(OrderedJson source) {
+  drop_source_keys(source);
+  // transformers 5, which optimum reads the file with, stops over LongRoPE's first name.
+  const auto rope = source.find("rope_scaling");
+  if (rope != source.end() && rope->is_object() && rope->value("type", Json()) == "su") (*rope)["type"] = "longrope";
+  return source;
+}
+
 OrderedJson folder_config(OrderedJson config, const Plan& plan, const std::vector<Conversion>& conversions) {
   const auto quantized = [](const Conversion& one) { return std::holds_alternative<CodeFormat>(one.format); };
   const bool any = std::any_of(conversions.begin(), conversions.end(), quantized);

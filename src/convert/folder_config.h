@@ -14,4 +14,7 @@ OrderedJson folder_config(OrderedJson source, const Plan& plan, const std::vecto
 // Takes out how the source's weights are stored, and entries of "auto_map" that name Python files of its folder, which are not copied.
 void drop_source_keys(OrderedJson& config);
 
+// For folders of other runtimes: nothing about the source's weights, and LongRoPE under the name that transformers 5 knows.
+OrderedJson plain_config(OrderedJson source);
+
 }  // namespace philo

@@ -1,7 +1,4 @@
 // OpenVINO's folder: the model as IR, openvino_model.xml with its numbers in openvino_model.bin.
-#include <map>
-
-#include "base/error.h"
 #include "convert/folder_config.h"
 #include "convert/weights_writer.h"
 #include "emit/openvino_ir.h"
@@ -10,28 +7,12 @@
 namespace philo {
 namespace {
 
-MatrixFormat written_format(const AssignedTensor& tensor) {
-  const Segment& segment = *tensor.segment;
-  const MatrixFormat& wanted = tensor.format;
-  const bool codes = std::holds_alternative<CodeFormat>(wanted);
-  if (codes && segment.coded != nullptr && segment.stored() != wanted) {
-    throw Error(ErrorCode::Input, "tensor " + shown(segment.name()) + " is quantized already (" + format_description(segment.stored()) +
-                                      "), not as " + format_description(wanted) +
-                                      "; leave out the options of quantization to keep its codes, convert the original checkpoint, or use "
-                                      "--weight-format fp16 or fp32");
-  }
-  if (wanted != MatrixFormat(DType::BF16)) return wanted;
-  return tensor.role == TensorRole::Norm ? DType::F32 : DType::F16;  // not every device of OpenVINO takes bfloat16
-}
-
 class OpenvinoWriter : public WeightsWriter {
  public:
   OpenvinoWriter(const Plan& plan, const std::vector<AssignedTensor>& tensors, double ratio) {
-    std::map<const std::byte*, MatrixFormat> formats;
-    for (const AssignedTensor& tensor : tensors) formats[tensor.segment->place()] = written_format(tensor);
     IrVariant variant;
     variant.ratio = ratio;
-    variant.format_of = [&](const Segment& segment) { return formats.at(segment.place()); };
+    variant.format_of = written_formats(tensors);
     ir_ = emit_openvino_ir(plan, variant);
     ratio_ = ratio;
   }
@@ -56,13 +37,7 @@ class OpenvinoWriter : public WeightsWriter {
     }
   }
 
-  OrderedJson config(OrderedJson source) const override {
-    drop_source_keys(source);
-    // transformers 5, which optimum reads the file with, stops over LongRoPE's first name.
-    const auto rope = source.find("rope_scaling");
-    if (rope != source.end() && rope->is_object() && rope->value("type", Json()) == "su") (*rope)["type"] = "longrope";
-    return source;
-  }
+  OrderedJson config(OrderedJson source) const override { return plain_config(std::move(source)); }
 
  private:
   static void write_matrix(const IrMatrix& matrix, OutputFile& file, Writing& writing) {

@@ -34,7 +34,7 @@ struct OnnxVariant {
   OnnxFactors factors = OnnxFactors::Length;
   bool chosen_rows = false;  // the input "logit_rows", I64 (n): which of the new tokens go through the head; logits are (batch, n, vocabulary)
   int64_t context = 0;       // positions that the rotary tables cover; 0: all of the model's
-  // In which format the data hold a segment; as the plan says where empty. Norms are always the graph's float.
+  // In which format the data hold a segment; as the plan says where empty. Norms are F16 where this says so or the graph is, F32 otherwise.
   std::function<MatrixFormat(const Segment&)> format_of = {};
 };
 

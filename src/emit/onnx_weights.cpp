@@ -222,9 +222,11 @@ std::string OnnxWeights::rows_of(const std::string& node, const Segment& segment
 
 std::string OnnxWeights::norm(const std::string& name, const Segment& segment) {
   Segment stored = segment;
-  stored.format = variant_.half ? DType::F16 : DType::F32;
+  const bool narrow = variant_.half || (variant_.format_of && variant_.format_of(segment) == MatrixFormat(DType::F16));
+  stored.format = narrow ? DType::F16 : DType::F32;
   const OnnxMatrix& held = matrix(stored, 0, 1, OnnxLayout::Rows);
-  return graph_.constant(name, float_, {columns_of(segment)}, held.numbers);
+  const DataType found = narrow ? DataType::Float16 : DataType::Float;
+  return cast("/" + name + "/Cast", graph_.constant(name, found, {columns_of(segment)}, held.numbers), found, float_);
 }
 
 size_t element_bytes(const OnnxMatrix& matrix) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds philo against the real transformers, tokenizers, jinja2, NNCF, optimum and OpenVINO: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
+# Holds philo against the real transformers, tokenizers, jinja2, NNCF, optimum, OpenVINO and ONNX Runtime: tests/peers/run.sh BUILD_FOLDER. Makes .venv/peers on the first call.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -50,14 +50,15 @@ cmake --build "$build" --target philo_openvino philo_device_openvino_test philo_
 onnxruntime=$("$root/.venv/peers/bin/python" -c 'import onnxruntime, os; print(os.path.dirname(onnxruntime.__file__))')
 # The longest first.
 hold openvino_device "$philo"
+hold onnxruntime_device "$philo"
 hold openvino "$philo"
+hold onnx "$philo"
 hold model "$philo"
 hold convert "$philo"
 hold openvino_in "$philo"
 hold nncf "$philo"
 hold tokenizer --program "$tokenize"
 hold template --program "$render"
-hold onnxruntime_device "$philo"
 run openvino_module "$build/bin/philo_device_openvino_test" --gtest_brief=1
 run onnxruntime_library env PHILO_ONNXRUNTIME="$onnxruntime" "$build/bin/philo_device_onnxruntime_test" --gtest_brief=1
 wait

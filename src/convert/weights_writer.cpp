@@ -1,0 +1,28 @@
+// What writers of other runtimes' folders have in common.
+#include "convert/weights_writer.h"
+
+#include "base/error.h"
+
+namespace philo {
+
+MatrixFormat written_format(const AssignedTensor& tensor) {
+  const Segment& segment = *tensor.segment;
+  const MatrixFormat& wanted = tensor.format;
+  const bool codes = std::holds_alternative<CodeFormat>(wanted);
+  if (codes && segment.coded != nullptr && segment.stored() != wanted) {
+    throw Error(ErrorCode::Input, "tensor " + shown(segment.name()) + " is quantized already (" + format_description(segment.stored()) +
+                                      "), not as " + format_description(wanted) +
+                                      "; leave out the options of quantization to keep its codes, convert the original checkpoint, or use "
+                                      "--weight-format fp16 or fp32");
+  }
+  if (wanted != MatrixFormat(DType::BF16)) return wanted;
+  return tensor.role == TensorRole::Norm ? DType::F32 : DType::F16;
+}
+
+std::function<MatrixFormat(const Segment&)> written_formats(const std::vector<AssignedTensor>& tensors) {
+  std::map<const std::byte*, MatrixFormat> formats;
+  for (const AssignedTensor& tensor : tensors) formats[tensor.segment->place()] = written_format(tensor);
+  return [formats = std::move(formats)](const Segment& segment) { return formats.at(segment.place()); };
+}
+
+}  // namespace philo
