@@ -47,4 +47,12 @@ foreach(package ${notices})
   endif()
 endforeach()
 
+if(ONNXRUNTIME_HEADERS)
+  # Where its package unpacks it, beside the headers.
+  cmake_path(SET onnxruntime_licence NORMALIZE ${ONNXRUNTIME_HEADERS}/../../share/doc/libonnxruntime-dev/copyright)
+  if(EXISTS ${onnxruntime_licence})
+    install(FILES ${onnxruntime_licence} DESTINATION ${CMAKE_INSTALL_DOCDIR}/licences RENAME libonnxruntime-dev.txt)
+  endif()
+endif()
+
 include(CPack)

@@ -16,6 +16,8 @@ case "${1:-}" in
   *) echo "usage: tools/setup.sh run|test|cross|package|ci" >&2; exit 2 ;;
 esac
 
+"$(dirname "$0")/onnxruntime_header.sh"
+
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   echo "This is not a Debian-like system. philo needs what these Debian packages hold: $wanted" >&2
   exit 0

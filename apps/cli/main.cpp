@@ -16,6 +16,8 @@ constexpr const char* program_footer = R"(Examples:
   philo convert models/Phi-3-mini-4k-instruct models/phi-3-int4   a copy with weights in 4 bits
   philo bench models/phi-3-int4                how fast this machine runs it, beside what it could
 
+PHILO_ONNXRUNTIME names the folder of ONNX Runtime, for the devices onnxruntime:...
+
 philo COMMAND --help explains each command. Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the input can't be used,
 4 the device can't be used, 5 not enough memory or disk, 130 stopped by Ctrl-C.)";
 
@@ -63,6 +65,9 @@ int main(int argc, char** argv) {
   std::vector<std::string> arguments = start_program(argc, argv);
   Output output;
   try {
+    // Before any library of a vendor is loaded: nothing is sent from here.
+    set_variable("ORT_DISABLE_TELEMETRY", "1");
+    if (const std::string place = variable("PHILO_ONNXRUNTIME"); !place.empty()) philo::set_onnxruntime(place);
     CLI::App program("philo runs Phi-3-class language models on this machine.", "philo");
     program.formatter(std::make_shared<HelpFormatter>());
     program.allow_windows_style_options(false);

@@ -18,6 +18,8 @@ size_t terminal_columns();        // of standard error; 80 where it is not known
 std::string executable_folder();  // "" where it is not known
 std::string state_folder();       // where history belongs; "" where it is not known
 std::string cache_folder();       // where measurements belong; "" where it is not known
+std::string variable(const char* name);  // of the environment; "" where it is not set
+void set_variable(const char* name, const char* value);
 
 // Writes all bytes to standard output, unbuffered. Returns 0, or the system's error number.
 int write_output(const char* bytes, size_t count);

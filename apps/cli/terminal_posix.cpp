@@ -77,6 +77,13 @@ std::string executable_folder() {
 std::string state_folder() { return own_folder("XDG_STATE_HOME", "/.local/state"); }
 std::string cache_folder() { return own_folder("XDG_CACHE_HOME", "/.cache"); }
 
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+void set_variable(const char* name, const char* value) { setenv(name, value, 1); }
+
 int write_output(const char* bytes, size_t count) {
   while (count > 0) {
     const ssize_t written = write(STDOUT_FILENO, bytes, count);

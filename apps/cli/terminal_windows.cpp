@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include <philo/philo.h>
 
@@ -165,6 +166,18 @@ std::string state_folder() {
 std::string cache_folder() {
   const std::string folder = state_folder();
   return folder.empty() ? "" : folder + "\\cache";
+}
+
+std::string variable(const char* name) {
+  const wchar_t* const value = _wgetenv(std::wstring(name, name + std::strlen(name)).c_str());
+  return value == nullptr ? "" : narrow(value);
+}
+
+// For this program's C library and, through the process, for those that libraries bring.
+void set_variable(const char* name, const char* value) {
+  const std::wstring wide_name(name, name + std::strlen(name)), wide_value(value, value + std::strlen(value));
+  _wputenv_s(wide_name.c_str(), wide_value.c_str());
+  SetEnvironmentVariableW(wide_name.c_str(), wide_value.c_str());
 }
 
 int write_output(const char* bytes, size_t count) { return write_stream(Stream::Out, bytes, count); }

@@ -108,6 +108,11 @@ PHILO_API philo_status philo_options_check(const char* group, const philo_option
  * "available_memory_bytes"}} */
 PHILO_API philo_status philo_devices(char** json, philo_error** error);
 
+/* Where ONNX Runtime's library is, for the devices "onnxruntime:...": its file, or a folder to look in, such as that of
+ * the Python package. Without this call it is looked for beside philo and where the system keeps libraries. It is loaded
+ * once, when a device or philo_devices first asks for it; another place after that is PHILO_USAGE. */
+PHILO_API philo_status philo_set_onnxruntime(const char* path, philo_error** error);
+
 /* What bounds computing here: philo_devices' "machine" and {"threads", "read_gb_per_s", "int8_gop_per_s": {isa: x},
  * "fp32_gflop_per_s": {isa: x}, "disturbed", "one_thread": {the same for one thread}}; 10^9 bytes or operations each
  * second, a multiplication and an addition count as two, null where it could not be measured. "disturbed": other

@@ -170,6 +170,11 @@ struct Free {
 }  // namespace detail
 
 inline std::string version() { return philo_version(); }
+inline void set_onnxruntime(const std::string& path) {
+  philo_error* error = nullptr;
+  const philo_status status = philo_set_onnxruntime(path.c_str(), &error);
+  detail::check(status, error);
+}
 inline std::string devices() {
   return detail::json_of([](char** json, philo_error** error) { return philo_devices(json, error); });
 }

@@ -4,6 +4,7 @@
 #include "api/handles.h"
 #include "api/machine_report.h"
 #include "api/options.h"
+#include "device/onnxruntime/onnxruntime_device.h"
 #include "machine/cpu.h"
 #include "machine/memory.h"
 
@@ -74,6 +75,10 @@ OrderedJson limits_report(const MachineLimits& limits) {
 
 philo_status philo_devices(char** json, philo_error** error) {
   return philo::guarded(error, [&] { philo::give_text(json, philo::devices_report()); });
+}
+
+philo_status philo_set_onnxruntime(const char* path, philo_error** error) {
+  return philo::guarded(error, [&] { philo::set_onnxruntime_library(&philo::required(path, "path")); });
 }
 
 philo_status philo_machine(const philo_option* options, size_t option_count, const philo_callbacks* callbacks,

@@ -37,11 +37,13 @@ void check_device_options(const std::string& device, const Options& options) {
 
 std::vector<std::pair<std::string, std::string>> properties_of(const Options& options) {
   std::vector<std::pair<std::string, std::string>> properties;
-  for (const std::string& text : options.texts("ov")) {
-    const size_t equals = text.find('=');
-    if (equals == 0 || equals == text.npos) throw usage_error("--ov: found " + shown(text) + ", expected KEY=VALUE");
-    properties.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
+  for (const char* const option : {"ov", "ort"})
+    for (const std::string& text : options.texts(option)) {
+      const size_t equals = text.find('=');
+      if (equals == 0 || equals == text.npos)
+        throw usage_error("--" + std::string(option) + ": found " + shown(text) + ", expected KEY=VALUE");
+      properties.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
   return properties;
 }
 
@@ -156,12 +158,16 @@ std::shared_ptr<LoadedModel> load_model(const std::function<Checkpoint()>& open,
   }
   if (const auto reason = device.refuses(*model->plan, compile)) throw Error(ErrorCode::Device, *reason);
   model->network = device.compile(model->plan, compile);
+  const KvFormat kept = model->network->traits().kv_format.value_or(compile.kv_format);
+  if (options.has("kv-format") && kept != compile.kv_format)
+    notes->add("--kv-format " + *options.text("kv-format") + ": no effect, because " + std::string(device.name()) + " keeps keys and values in " +
+               kv_format_name(kept));
 
   model->device = device.name();
   model->weight_format = weight_format(*model->plan);
   model->device_options = compile;
   model->device_options.note = {};
-  model->device_options.kv_format = model->network->traits().kv_format.value_or(compile.kv_format);
+  model->device_options.kv_format = kept;
   model->device_options.progress = {};
   model->notes = std::move(notes->texts);
   notes->callbacks = nullptr;

@@ -42,7 +42,8 @@ constexpr std::array table = {
                .groups = load | bench,
                .type = OptionType::Text,
                .value = "KEY=VALUE",
-               .help = "option for ONNX Runtime, for onnxruntime devices only",
+               .help = "for onnxruntime devices only: a provider's option or a session's key by ONNX Runtime's own name; "
+                       "library=PATH (its library), provider_library=PATH (a plug-in provider)",
                .repeats = true},
     OptionSpec{.name = "weight-format",
                .groups = load | inspect,
@@ -160,7 +161,7 @@ constexpr std::array table = {
                .value = "NAME",
                .help = "instruction set of the cpu device's kernels",
                .fallback = "the best one here",
-               .choices = "scalar|avx2|avx_vnni|avx512|neon"},
+               .choices = "scalar|avx2|avx_vnni|avx512|amx|neon"},
     OptionSpec{.name = "context",
                .groups = load | conversation | score | inspect | bench,
                .type = OptionType::Integer,

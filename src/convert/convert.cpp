@@ -78,7 +78,7 @@ std::unique_ptr<WeightsWriter> writer_for(const Plan& plan, const ConvertOptions
   throw Error(ErrorCode::Failed, "a kind of folder that nobody writes");
 }
 
-OrderedJson config_of(const Checkpoint& checkpoint) {
+OrderedJson source_config(const Checkpoint& checkpoint) {
   if (const auto made = checkpoint.made_files.find("config.json"); made != checkpoint.made_files.end()) return made->second;
   const std::string path = join_path(checkpoint.path, "config.json");
   return parse_ordered_json(read_text_file(path), path);
@@ -113,8 +113,7 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   const Plan plan = plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file);
   ThreadPool pool(options.threads > 0 ? options.threads : static_cast<int>(cpu().cores));
   const std::unique_ptr<WeightsWriter> writer = writer_for(plan, options, pool);
-  const OrderedJson source_config = config_of(checkpoint);
-  const OrderedJson config = writer->config(source_config);
+  const OrderedJson source_json = source_config(checkpoint), config = writer->config(source_json);
 
   std::vector<std::string> copied;
   uint64_t copied_bytes = 0;
@@ -135,7 +134,7 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   if (options.kind == FolderKind::Openvino) write_tokenizer(source, *checkpoint.tokenizer, folder, options.note, report);
   if (options.kind == FolderKind::Onnx) {
     report.files.emplace_back("genai_config.json");
-    folder.create(report.files.back()).write(genai_config(checkpoint, source_config, options.onnx_target).dump(4) + "\n");
+    folder.create(report.files.back()).write(genai_config(checkpoint, source_json, options.onnx_target).dump(4) + "\n");
   }
   report.files.emplace_back("config.json");
   folder.create(report.files.back()).write(config.dump(2) + "\n");

@@ -43,7 +43,7 @@ struct ConvertReport {
 };
 
 // Writes to `target` as OutputFolder does. Memory stays below a few hundred MB whatever the model. Throws what open_checkpoint,
-// assign_formats, convert_tensor, emit_openvino_ir, emit_onnx and OutputFolder throw, and ErrorCode::Usage where source and target lie in each other.
+// assign_formats, convert_tensor, emit_openvino_ir and OutputFolder throw, and ErrorCode::Usage where source and target lie in each other.
 ConvertReport convert(const std::string& source, const std::string& target, const ConvertOptions& options);
 
 }  // namespace philo

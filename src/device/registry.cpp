@@ -6,6 +6,7 @@
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/kernels/kernels.h"
 #include "device/device.h"
+#include "device/onnxruntime/onnxruntime_device.h"
 #include "device/openvino/openvino_device.h"
 #include "machine/cpu.h"
 
@@ -36,7 +37,8 @@ const Device& find_device(std::string_view name) {
   if (name == "cpu" || name == "auto") return cpu_device();
   const std::string_view family = name.substr(0, name.find(':'));
   if (family == "openvino") return openvino_device(name);
-  for (const std::string_view known : {"onnxruntime", "vulkan", "cuda"})
+  if (family == "onnxruntime") return onnxruntime_device(name);
+  for (const std::string_view known : {"vulkan", "cuda"})
     if (family == known) throw Error(ErrorCode::Device, "this build has no module for " + shown(name) + "; devices here: " + usable_devices());
   throw Error(ErrorCode::Device, "there is no device " + shown(name) + "; devices here: " + usable_devices());
 }
@@ -44,6 +46,7 @@ const Device& find_device(std::string_view name) {
 std::vector<DeviceReport> list_devices() {
   std::vector<DeviceReport> reports = {{.name = "cpu", .usable = true, .description = cpu_text(), .reason = ""}};
   for (DeviceReport& report : openvino_reports()) reports.push_back(std::move(report));
+  for (DeviceReport& report : onnxruntime_reports()) reports.push_back(std::move(report));
   return reports;
 }
 

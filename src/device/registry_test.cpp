@@ -19,11 +19,13 @@ TEST(Registry, FindsTheProcessor) {
 }
 
 TEST(Registry, SaysWhichDevicesAreHere) {
-  for (const char* name : {"onnxruntime:dml", "vulkan", "cuda"}) EXPECT_TRUE(says(refusal_of(name), "this build has no module for"));
+  for (const char* name : {"vulkan", "cuda"}) EXPECT_TRUE(says(refusal_of(name), "this build has no module for"));
   EXPECT_TRUE(says(refusal_of("gpu"), "devices here: cpu"));
   EXPECT_TRUE(says(refusal_of(""), "devices here: cpu"));
   EXPECT_TRUE(says(refusal_of("openvino:TPU"), "openvino:NPU"));
   EXPECT_TRUE(says(refusal_of("openvino"), "openvino:AUTO"));
+  EXPECT_TRUE(says(refusal_of("onnxruntime"), "onnxruntime:webgpu"));
+  EXPECT_TRUE(says(refusal_of("onnxruntime:"), "onnxruntime:webgpu"));
 }
 
 // With OpenVINO's module or without, no device is listed that could not say why.

@@ -24,6 +24,49 @@ IrType code_type(const CodeFormat& codes) {
   return codes.symmetric ? IrType::I8 : IrType::U8;
 }
 
+// The type that codes have where they lie as a graph can take them; signed ones with zero points are left to be read.
+std::optional<IrType> type_in_file(const Segment& segment) {
+  if (!segment.as_stored() || segment.coded == nullptr || segment.coded->rows != segment.rows) return {};
+  const CodedMatrix& coded = *segment.coded;
+  const bool four = coded.format.bits == 4;
+  switch (coded.codes_kind) {
+    case CodedMatrix::Codes::Packed:
+      return coded.columns % (four ? 8 : 4) != 0 ? std::nullopt : std::optional(four ? IrType::U4 : IrType::U8);
+    case CodedMatrix::Codes::Bytes:
+      return IrType::U8;
+    case CodedMatrix::Codes::Nibbles:
+      return IrType::U4;
+    case CodedMatrix::Codes::SignedBytes:
+      return coded.format.symmetric ? std::optional(IrType::I8) : std::nullopt;
+    case CodedMatrix::Codes::SignedNibbles:
+      return coded.format.symmetric ? std::optional(IrType::I4) : std::nullopt;
+    case CodedMatrix::Codes::PaddedNibbles:
+    case CodedMatrix::Codes::PaddedBytes:
+      return {};
+  }
+  return {};
+}
+
+bool aligned(const Tensor& tensor) {
+  return reinterpret_cast<uintptr_t>(tensor.bytes.data()) % dtype_bytes(tensor.dtype) == 0;
+}
+
+// What of a matrix a graph can take from where it lies.
+void find_shared(IrMatrix& matrix) {
+  const Segment& segment = matrix.segment;
+  if (segment.coded == nullptr) {
+    matrix.shares_numbers =
+        segment.as_stored() && aligned(*segment.values) && segment.values->shape.front() == segment.rows;
+    return;
+  }
+  matrix.shares_numbers = type_in_file(segment).has_value();
+  if (!matrix.shares_numbers) return;
+  const CodedMatrix& coded = *segment.coded;
+  matrix.shares_scale = coded.scales.dtype != DType::BF16 && aligned(coded.scales);
+  matrix.shares_zero_point = coded.zero_points_kind == CodedMatrix::ZeroPoints::Bytes ||
+                             coded.zero_points_kind == CodedMatrix::ZeroPoints::Nibbles;
+}
+
 const char* type_name(IrType type) { return type == IrType::F16 ? "f16" : "f32"; }
 
 // NNCF's names.
@@ -50,7 +93,9 @@ IrValue IrWeights::coded(IrMatrix& matrix, const CodeFormat& codes, int64_t colu
   const Segment& segment = matrix.segment;
   check_columns(segment, codes, columns);
   const std::string name = "self." + segment.name();
-  const IrType stored = code_type(codes), wide = scales_are_f16(segment) ? IrType::F16 : IrType::F32;
+  if (variant_.shared) find_shared(matrix);
+  const IrType stored = matrix.shares_numbers ? *type_in_file(segment) : code_type(codes),
+               wide = scales_are_f16(segment) ? IrType::F16 : IrType::F32;
   const int64_t groups = groups_per_row(codes, columns);
   const bool grouped = codes.group_size > 0;
   const IrShape shape = grouped ? IrShape{segment.rows, groups, codes.group_size} : IrShape{segment.rows, columns};
@@ -67,6 +112,11 @@ IrValue IrWeights::coded(IrMatrix& matrix, const CodeFormat& codes, int64_t colu
     matrix.zero_point = graph_.reserve(ir_bytes(stored, segment.rows * groups));
     const IrValue zero_point = widened(graph_.constant(name + "/zero_point", stored, scale_shape, *matrix.zero_point), scale_shape);
     value = combined("Subtract", name + "/zero_point/subtract", value, zero_point);
+  } else if (stored == IrType::U4 || stored == IrType::U8) {
+    const IrShape one = grouped ? IrShape{1, 1, 1} : IrShape{1, 1};
+    const auto middle = static_cast<std::byte>(implied_zero_point(codes.bits));
+    value = combined("Subtract", name + "/zero_point/subtract", value,
+                     widened(graph_.literal(stored, one, {&middle, 1}), one));
   }
   matrix.scale = graph_.reserve(ir_bytes(wide, segment.rows * groups));
   value = combined("Multiply", name + "/fq_weights_1", value, graph_.constant(name + "/scale", wide, scale_shape, *matrix.scale));
@@ -80,7 +130,7 @@ IrValue IrWeights::coded(IrMatrix& matrix, const CodeFormat& codes, int64_t colu
 IrValue IrWeights::matrix(const Segment& segment) {
   const auto known = known_.find(segment.place());
   if (known != known_.end()) return known->second;
-  IrMatrix matrix{segment, 0, {}, {}};
+  IrMatrix matrix{.segment = segment, .numbers = 0, .scale = {}, .zero_point = {}};
   if (variant_.format_of) matrix.segment.format = variant_.format_of(segment);
   const int64_t columns = columns_of(segment);
   IrValue value;
@@ -89,6 +139,7 @@ IrValue IrWeights::matrix(const Segment& segment) {
   } else {
     const IrType type = float_type(std::get<DType>(matrix.segment.format));
     matrix.numbers = graph_.reserve(ir_bytes(type, segment.rows * columns));
+    if (variant_.shared) find_shared(matrix);
     value = decompressed(graph_.constant("self." + segment.name(), type, {segment.rows, columns}, matrix.numbers), type);
   }
   matrices_.push_back(std::move(matrix));
@@ -96,7 +147,7 @@ IrValue IrWeights::matrix(const Segment& segment) {
 }
 
 IrValue IrWeights::norm(const Segment& segment) {
-  IrMatrix matrix{segment, 0, {}, {}};
+  IrMatrix matrix{.segment = segment, .numbers = 0, .scale = {}, .zero_point = {}};
   if (variant_.format_of) matrix.segment.format = variant_.format_of(segment);
   const int64_t columns = columns_of(segment);
   const bool narrow = variant_.format_of && matrix.segment.format == MatrixFormat(DType::F16);
@@ -153,6 +204,16 @@ uint64_t matrix_bytes(const IrMatrix& matrix) {
   return ir_bytes(code, rows * columns) + ir_bytes(scale, scales) + (codes->symmetric ? 0 : ir_bytes(code, scales));
 }
 
+std::vector<IrShared> shared_constants(const IrMatrix& matrix) {
+  std::vector<IrShared> out;
+  const CodedMatrix* const coded = matrix.segment.coded;
+  if (matrix.shares_numbers)
+    out.push_back({matrix.numbers, (coded != nullptr ? coded->codes : *matrix.segment.values).bytes});
+  if (matrix.shares_scale) out.push_back({*matrix.scale, coded->scales.bytes});
+  if (matrix.shares_zero_point) out.push_back({*matrix.zero_point, coded->zero_points.bytes});
+  return out;
+}
+
 void to_openvino_codes(const CodeFormat& format, std::span<std::byte> codes) {
   if (!format.symmetric) return;
   const std::byte signs{static_cast<unsigned char>(format.bits == 4 ? 0x88 : 0x80)};
@@ -161,34 +222,49 @@ void to_openvino_codes(const CodeFormat& format, std::span<std::byte> codes) {
 
 namespace {
 
-void fill_codes(const IrMatrix& matrix, const CodeFormat& format, int64_t columns, int64_t first, int64_t last, std::span<std::byte> weights) {
+void fill_scales(const IrMatrix& matrix, std::span<const float> scales, size_t first, std::span<std::byte> weights) {
+  const bool narrow = scales_are_f16(matrix.segment);
+  for (size_t group = 0; group < scales.size(); ++group) {
+    if (narrow) {
+      const uint16_t bits = f32_to_f16(scales[group]);
+      std::memcpy(weights.data() + *matrix.scale + 2 * (first + group), &bits, sizeof bits);
+    } else {
+      std::memcpy(weights.data() + *matrix.scale + 4 * (first + group), &scales[group], sizeof(float));
+    }
+  }
+}
+
+void fill_zero_points(const IrMatrix& matrix, std::span<const uint8_t> zero_points, bool nibbles, size_t first,
+                      std::span<std::byte> weights) {
+  for (size_t group = 0; group < zero_points.size(); ++group) {
+    const size_t index = first + group;
+    if (!nibbles) {
+      weights[*matrix.zero_point + index] = static_cast<std::byte>(zero_points[group]);
+      continue;
+    }
+    std::byte& pair = weights[*matrix.zero_point + index / 2];
+    const auto nibble = static_cast<std::byte>(zero_points[group]);
+    pair = index % 2 == 0 ? nibble : pair | nibble << 4;
+  }
+}
+
+void fill_codes(const IrMatrix& matrix, const CodeFormat& format, int64_t columns, int64_t first, int64_t last,
+                std::span<std::byte> weights) {
+  const bool zero_points = matrix.zero_point && !matrix.shares_zero_point;
+  if (matrix.shares_numbers && matrix.shares_scale && !zero_points) return;
   RowReader reader(matrix.segment);
   const size_t bytes = ir_bytes(code_type(format), columns);
   const auto groups = static_cast<size_t>(groups_per_row(format, columns));
-  const bool narrow = scales_are_f16(matrix.segment);
   for (int64_t row = first; row < last; ++row) {
     const CodedRow& coded = reader.read_codes(row);
     const auto at = static_cast<size_t>(row);
-    const std::span<std::byte> codes = weights.subspan(matrix.numbers + at * bytes, bytes);
-    std::memcpy(codes.data(), coded.codes.data(), bytes);
-    to_openvino_codes(format, codes);
-    for (size_t group = 0; group < groups; ++group) {
-      const size_t index = at * groups + group;
-      if (narrow) {
-        const uint16_t bits = f32_to_f16(coded.scales[group]);
-        std::memcpy(weights.data() + *matrix.scale + 2 * index, &bits, sizeof bits);
-      } else {
-        std::memcpy(weights.data() + *matrix.scale + 4 * index, &coded.scales[group], sizeof(float));
-      }
-      if (!matrix.zero_point) continue;
-      if (format.bits == 8) {
-        weights[*matrix.zero_point + index] = static_cast<std::byte>(coded.zero_points[group]);
-        continue;
-      }
-      std::byte& pair = weights[*matrix.zero_point + index / 2];
-      const auto nibble = static_cast<std::byte>(coded.zero_points[group]);
-      pair = index % 2 == 0 ? nibble : pair | nibble << 4;
+    if (!matrix.shares_numbers) {
+      const std::span<std::byte> codes = weights.subspan(matrix.numbers + at * bytes, bytes);
+      std::memcpy(codes.data(), coded.codes.data(), bytes);
+      to_openvino_codes(format, codes);
     }
+    if (!matrix.shares_scale) fill_scales(matrix, coded.scales, at * groups, weights);
+    if (zero_points) fill_zero_points(matrix, coded.zero_points, format.bits == 4, at * groups, weights);
   }
 }
 
@@ -200,6 +276,7 @@ void fill_rows(const IrMatrix& matrix, int64_t first, int64_t last, std::span<st
     fill_codes(matrix, *format, columns, first, last, weights);
     return;
   }
+  if (matrix.shares_numbers) return;
   const DType type = std::get<DType>(matrix.segment.format);
   const size_t bytes = static_cast<size_t>(columns) * dtype_bytes(type);
   if (matrix.segment.as_stored()) {

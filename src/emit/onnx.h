@@ -80,13 +80,16 @@ struct OnnxModel {
 
 inline constexpr const char* onnx_data_file = "model.onnx.data";
 
-// Throws ErrorCode::Input, naming the tensor, for codes that no operator of the target takes.
+// Every format has operators that take it exactly.
 OnnxModel emit_onnx(const Plan& plan, const OnnxVariant& variant = {});
 
 uint64_t matrix_bytes(const OnnxMatrix& matrix);  // of its numbers, scales and zero points
 
+// The matrix's numbers in the checkpoint, where they are the same bytes there: a device may take them from there and leave them unfilled. Else empty.
+std::span<const std::byte> stored_numbers(const OnnxMatrix& matrix);
+
 // Rows [first, last) of a matrix, read, rounded or quantized as RowReader does, to their places in `data` (data_bytes, zeros before). Several
-// threads may fill different rows at once. Throws as RowReader does.
-void fill_rows(const OnnxMatrix& matrix, int64_t first, int64_t last, std::span<std::byte> data);
+// threads may fill different rows at once. Throws as RowReader does. Without numbers: scales and zero points alone.
+void fill_rows(const OnnxMatrix& matrix, int64_t first, int64_t last, std::span<std::byte> data, bool with_numbers = true);
 
 }  // namespace philo

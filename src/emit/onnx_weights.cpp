@@ -342,10 +342,27 @@ class Placer {
 
 }  // namespace
 
-void fill_rows(const OnnxMatrix& matrix, int64_t first, int64_t last, std::span<std::byte> data) {
+std::span<const std::byte> stored_numbers(const OnnxMatrix& matrix) {
+  const Segment& segment = matrix.segment;
+  if (!segment.as_stored() || matrix.layout == OnnxLayout::Columns) return {};
+  const size_t bytes = row_bytes(matrix), first = static_cast<size_t>(matrix.first_row) * bytes, all = static_cast<size_t>(matrix.rows) * bytes;
+  if (segment.coded == nullptr) {
+    const std::span<const std::byte> numbers = segment.values->bytes.subspan(first, all);
+    return reinterpret_cast<uintptr_t>(numbers.data()) % element_bytes(matrix) == 0 ? numbers : std::span<const std::byte>();
+  }
+  using Codes = CodedMatrix::Codes;
+  const CodedMatrix& coded = *segment.coded;
+  const bool padded = matrix.layout != OnnxLayout::Blocks || coded.columns % matrix.block != 0;
+  const bool nibbles = coded.codes_kind == Codes::Nibbles && coded.columns % 2 == 0, packed = coded.codes_kind == Codes::Packed && bytes % sizeof(uint32_t) == 0;
+  const bool same = coded.format.bits == 4 ? nibbles || packed : coded.codes_kind == Codes::Bytes || packed;
+  return padded || !same ? std::span<const std::byte>() : coded.codes.bytes.subspan(first, all);
+}
+
+void fill_rows(const OnnxMatrix& matrix, int64_t first, int64_t last, std::span<std::byte> data, bool with_numbers) {
   RowReader reader(matrix.segment);
   Placer numbers(matrix, matrix.numbers, row_bytes(matrix), element_bytes(matrix), data);
   const auto* dtype = std::get_if<DType>(&matrix.segment.format);
+  if (dtype != nullptr && !with_numbers) return;
   if (dtype != nullptr) {
     std::vector<float> values(static_cast<size_t>(columns_of(matrix.segment)));
     for (int64_t row = first; row < last; ++row) {
@@ -367,7 +384,7 @@ void fill_rows(const OnnxMatrix& matrix, int64_t first, int64_t last, std::span<
   Placer zero_points(matrix, matrix.zero_point.value_or(0), zero_point_row_bytes(matrix), 1, data);
   for (int64_t row = first; row < last; ++row) {
     const CodedRow& coded = reader.read_codes(matrix.first_row + row);
-    lay_codes(matrix, coded.codes, numbers.row(row));
+    if (with_numbers) lay_codes(matrix, coded.codes, numbers.row(row));
     lay_scales(matrix, coded.scales, scales.row(row));
     if (matrix.zero_point) lay_zero_points(matrix, coded.zero_points, zero_points.row(row));
   }

@@ -26,6 +26,7 @@ enum class IrFactors : uint8_t {
 struct IrVariant {
   IrFactors factors = IrFactors::Positions;
   bool chosen_rows = false;  // the input "logit_rows", I64 (n): which of the new tokens go through the head; logits are (batch, n, vocabulary)
+  bool shared = false;       // codes and scales have the types that the file has, so that their constants can be its bytes: see IrMatrix
   double ratio = 1;          // for the notes on compression that the graph carries
   // In which format the weights hold a segment; as the plan says where empty. Norms are F16 where this says so and F32 otherwise.
   std::function<MatrixFormat(const Segment&)> format_of = {};
@@ -37,6 +38,15 @@ struct IrMatrix {
   uint64_t numbers;              // offset of floats, or of codes: I4 or U4 (the even column in the low nibble), I8 or U8
   std::optional<uint64_t> scale;       // offset: F16 (rows, groups), F32 where the file's scales are no float16 numbers
   std::optional<uint64_t> zero_point;  // offset: U4 or U8 (rows, groups); asymmetric codes only
+  // In the variant that shares: which of these constants lie in the source, byte by byte as the graph has them. Nothing
+  // needs to fill them in.
+  bool shares_numbers = false, shares_scale = false, shares_zero_point = false;
+};
+
+// A constant that lies in the source.
+struct IrShared {
+  uint64_t offset;
+  std::span<const std::byte> bytes;  // as long as OpenvinoIr::tensors
 };
 
 // The inputs, in this order, as optimum has them: input_ids I64 (batch, new), attention_mask I64 (batch, past + new), position_ids I64
@@ -55,9 +65,11 @@ struct OpenvinoIr {
 OpenvinoIr emit_openvino_ir(const Plan& plan, const IrVariant& variant = {});
 
 uint64_t matrix_bytes(const IrMatrix& matrix);  // of its constants
+std::vector<IrShared> shared_constants(const IrMatrix& matrix);
 
-// Rows [first, last) of a matrix, read, rounded or quantized as RowReader does, to their places in `weights` (weights_bytes). Several threads
-// may fill different rows at once where `first` is even and `last` even or the last. Throws as RowReader does.
+// Rows [first, last) of a matrix, read, rounded or quantized as RowReader does, to their places in `weights`
+// (weights_bytes). Several threads may fill different rows at once where `first` is even and `last` even or the last.
+// What is shared is left out. Throws as RowReader does.
 void fill_rows(const IrMatrix& matrix, int64_t first, int64_t last, std::span<std::byte> weights);
 void fill_literals(const OpenvinoIr& ir, std::span<std::byte> weights);
 

@@ -16,7 +16,8 @@ struct Table {
   const char* needs;
 };
 // Of every build, best first.
-constexpr Table tables[] = {{"avx512", "AVX-512 F, BW, DQ, VL and VNNI; without VNNI `avx2` is taken"},
+constexpr Table tables[] = {{"amx", "`avx512` and AMX's tiles of int8 products, on Linux; the tiles multiply from 17 tokens on"},
+                            {"avx512", "AVX-512 F, BW, DQ, VL and VNNI; without VNNI `avx2` is taken"},
                             {"avx_vnni", "AVX2, FMA, F16C and AVX-VNNI"},
                             {"avx_vnni_evex", "AVX-512 VL and VNNI; `--isa avx_vnni` takes it where AVX-VNNI is missing"},
                             {"avx2", "AVX2, FMA and F16C"},
@@ -84,7 +85,8 @@ std::string support_text() {
           "*other builds*: the table belongs to programs for another kind of processor; the grid runs there as well.\n\n"
           "Formats of weights: *by N*: N columns of a row share a scale (and a zero point, where asymmetric); *by row*: all do. Scales\n"
           "are fp16 or fp32. Formats of Attend are those of keys and values.\n\n"
-          "The devices of OpenVINO (`openvino:CPU`, `openvino:GPU`, `openvino:NPU`, `openvino:AUTO`), and what of them was run: [openvino.md](openvino.md).\n";
+          "The devices of OpenVINO (`openvino:CPU`, `openvino:GPU`, `openvino:NPU`, `openvino:AUTO`), and what of them was run: [openvino.md](openvino.md).\n"
+          "The devices of ONNX Runtime (`onnxruntime:cpu`, `onnxruntime:dml`, `onnxruntime:cuda` and every other provider), and what of them was run: [onnx.md](onnx.md#devices).\n";
   return text.str();
 }
 

@@ -20,44 +20,16 @@ import tempfile
 
 os.environ["TQDM_DISABLE"] = "1"
 
-import numpy as np
 import torch
 from transformers.utils import logging
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tools", "golden"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import convert_peer
-import reference
-from program import Held, philo
+from device_models import hold_models
+from program import philo
 
-MODELS = os.path.join(ROOT, "tests", "data", "models")
 EXACT = ["--ov", "INFERENCE_PRECISION_HINT=f32", "--ov", "KV_CACHE_PRECISION=f32", "--ov", "DYNAMIC_QUANTIZATION_GROUP_SIZE=0"]
-ALLOWED_ERROR = 1e-3
-DECIDED_GAP = 2 * ALLOWED_ERROR
-NEW_TOKENS = 48
 FORMATS = ["", "--weight-format int4 --group-size -1", "--weight-format int4 --group-size -1 --asym --ratio 0.6", "--weight-format int8"]
-
-
-def lengths(config):
-    """Prompts on both sides of every edge."""
-    found, window = {2, 29}, config.sliding_window
-    if window and window < config.max_position_embeddings:
-        found |= {window - 1, window + 2}
-    if getattr(config, "rope_scaling", None) and (config.rope_scaling or {}).get("long_factor"):
-        limit = config.original_max_position_embeddings
-        found |= {limit - 20, limit, limit + 1, 2 * limit + 3}
-    return sorted(one for one in found if one > 0)
-
-
-def check(command, folder, model, device):
-    random = np.random.default_rng(3)
-    with tempfile.TemporaryDirectory(prefix="philo-openvino-") as work:
-        held = Held(command, folder, work, ALLOWED_ERROR, DECIDED_GAP, device)
-        for length in lengths(model.config):
-            ids = random.integers(0, 300, length).tolist()
-            held.prompt(ids, reference.logits(model, ids), *reference.greedy(model, ids, NEW_TOKENS))
-    return held
 
 
 def check_npu(command):
@@ -114,25 +86,8 @@ def main():
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     torch.set_num_threads(1)
-    command, failed, checks = os.path.abspath(options.philo), 0, 0
-    print(f"{'model':13} {'worst error':>11}  greedy steps equal / decided  weights")
-    for name in options.models:
-        source = os.path.join(MODELS, name)
-        for recipe in FORMATS:
-            with tempfile.TemporaryDirectory(prefix="philo-openvino-") as root:
-                folder = source
-                if recipe:
-                    folder = os.path.join(root, "converted")
-                    code, _, error = philo(command, "convert", source, folder, *recipe.split())
-                    if code:
-                        raise RuntimeError(f"convert exits with {code}: {error}")
-                model = convert_peer.load(folder)
-                held = check(command, folder, model, ["--device", "openvino:CPU", *EXACT])
-            checks += 1
-            failed += bool(held.faults)
-            print(f"{name:13} {held.worst:11.1e}  {held.equal} / {held.due}  {recipe or 'as stored'}{'  FAILED' if held.faults else ''}", flush=True)
-            for fault in held.faults:
-                print(f"    {fault}", flush=True)
+    command = os.path.abspath(options.philo)
+    checks, failed = hold_models(command, [(name, recipe) for name in options.models for recipe in FORMATS], ["--device", "openvino:CPU", *EXACT])
     for what, faults in (("NPU", check_npu(command)), ("refusals", check_refusals(command))):
         checks += 1
         failed += bool(faults)

@@ -20,13 +20,22 @@ if ! cmp -s "$wanted" "$installed"; then
   cp "$wanted" "$installed"
 fi
 
-failed=()
-hold() {
-  local script=$root/tests/peers/$1_peer.py
-  [[ -e $script ]] || return 0
-  echo "== $1"
-  "$root/.venv/peers/bin/python" "$script" "${@:2}" || failed+=("$1")
+# As many scripts at a time as there are cores, since each computes with one for most of its time. What each says is shown when it has ended.
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+jobs=$(nproc)
+export OMP_NUM_THREADS=1
+run() {  # NAME COMMAND...
+  while (($(jobs -pr | wc -l) >= jobs)); do wait -n || true; done
+  {
+    local status=0 began=$SECONDS
+    "${@:2}" >"$log/$1" 2>&1 || status=$?
+    { printf '== %s (%d s)\n' "$1" $((SECONDS - began)); cat "$log/$1"; } >"$log/$1.shown"
+    cat "$log/$1.shown"
+    if ((status)); then touch "$log/$1.failed"; fi
+  } &
 }
+hold() { run "$1" "$root/.venv/peers/bin/python" "$root/tests/peers/$1_peer.py" "${@:2}"; }
 
 # The programs that read many lines at once are built with the tests only.
 tokenize=$build/bin/philo_tokenize_lines
@@ -37,21 +46,26 @@ if [[ ! -x $tokenize || ! -x $render ]]; then
 fi
 # The module for openvino devices is built against the same OpenVINO that the tests use.
 cmake -S "$root" -B "$build" -DPHILO_TESTS=ON -DOpenVINO_DIR="$("$root/.venv/peers/bin/python" -c 'import openvino.utils; print(openvino.utils.get_cmake_path())')" >/dev/null
-cmake --build "$build" --target philo_openvino philo_device_openvino_test
-hold tokenizer --program "$tokenize"
-hold template --program "$render"
+cmake --build "$build" --target philo_openvino philo_device_openvino_test philo_device_onnxruntime_test
+onnxruntime=$("$root/.venv/peers/bin/python" -c 'import onnxruntime, os; print(os.path.dirname(onnxruntime.__file__))')
+# The longest first.
+hold openvino_device "$philo"
+hold onnxruntime_device "$philo"
+hold openvino "$philo"
+hold onnx "$philo"
 hold model "$philo"
 hold convert "$philo"
-hold nncf "$philo"
-hold openvino "$philo"
 hold openvino_in "$philo"
-hold onnx "$philo"
 hold onnx_in "$philo"
-echo "== the module for OpenVINO"
-"$build/bin/philo_device_openvino_test" --gtest_brief=1 || failed+=("module")
-hold openvino_device "$philo"
-if ((${#failed[@]})); then
-  echo "peers: FAILED: ${failed[*]}"
+hold nncf "$philo"
+hold tokenizer --program "$tokenize"
+hold template --program "$render"
+run openvino_module "$build/bin/philo_device_openvino_test" --gtest_brief=1
+run onnxruntime_library env PHILO_ONNXRUNTIME="$onnxruntime" "$build/bin/philo_device_onnxruntime_test" --gtest_brief=1
+wait
+failed=$(cd "$log" && shopt -s nullglob && for one in *.failed; do printf ' %s' "${one%.failed}"; done)
+if [[ -n $failed ]]; then
+  echo "peers: FAILED:$failed"
   exit 1
 fi
 echo "peers: all agree"

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/refusal.h"
 #include "device/cpu/cpu_device.h"
-#include "device/cpu/tiny_model.h"
+#include "fake/tiny_model.h"
 
 namespace philo {
 namespace {

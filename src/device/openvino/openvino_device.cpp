@@ -2,27 +2,20 @@
 #include "device/openvino/openvino_device.h"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <set>
-#include <thread>
 
 #include "base/error.h"
 #include "device/openvino/blob_cache.h"
+#include "device/openvino/compile.h"
 #include "device/openvino/openvino_network.h"
 #include "device/openvino/settings.h"
-#include "machine/cpu.h"
 #include "machine/memory.h"
-#include "machine/thread_pool.h"
 
 namespace philo {
 namespace openvino {
 namespace {
-
-constexpr int64_t rows_per_task = 256;  // even, as fill_rows() asks
 
 std::string listed(const std::vector<DeviceDescription>& devices) {
   std::string list;
@@ -86,12 +79,13 @@ class OpenvinoDevice final : public Device {
     std::shared_ptr<Compiled> compiled;
     if (cache) compiled = cache->read(runtime_, device_, settings.properties);
     if (compiled == nullptr) {
-      compiled = compiled_graph(ir, settings, options);
+      compiled = compile_graph(runtime_, device_, name_, ir, settings.properties, options);
       if (cache) cache->write(*compiled);
     }
     if (family_of(device_) == "AUTO" && options.note) options.note(name_ + ": computing on " + compiled->property("EXECUTION_DEVICES"));
     const std::string kept = compiled->property("KV_CACHE_PRECISION");
     auto network = std::make_unique<OpenvinoNetwork>(name_, std::move(plan), std::move(settings), std::move(compiled), static_cast<size_t>(ir.weights_bytes));
+    if (family_of(device_) == "CPU") warm_up(*network, ir, name_, options);
     if (!network->traits().kv_format && options.note)
       options.note(name_ + " keeps keys and values as it chooses" + (kept.empty() ? "" : " (KV_CACHE_PRECISION=" + kept + ")") + ", whatever --kv-format says");
     return network;
@@ -117,64 +111,6 @@ class OpenvinoDevice final : public Device {
     if (options.cache_folder.empty() || family_of(device_) == "CPU" || family_of(device_) == "AUTO" || runs_on_processor(options)) return std::nullopt;
     const DeviceDescription device = found().value_or(DeviceDescription{device_, "", ""});
     return BlobCache(options.cache_folder, blob_key(plan, settings, ir.xml, device, runtime_.version()), options.note);
-  }
-
-  // Writes the weights on all threads; false where the caller wants to stop.
-  static bool fill(const OpenvinoIr& ir, std::span<std::byte> to, const DeviceOptions& options) {
-    fill_literals(ir, to);
-    ThreadPool pool(options.threads > 0 ? options.threads : static_cast<int>(cpu().cores));
-    size_t done = 0, total = 0;
-    for (const IrMatrix& matrix : ir.matrices) total += matrix.segment.stored_bytes();
-    for (const IrMatrix& matrix : ir.matrices) {
-      const int64_t rows = matrix.segment.rows, tasks = (rows + rows_per_task - 1) / rows_per_task;
-      pool.run(static_cast<size_t>(tasks), [&](size_t task, size_t) {
-        const int64_t first = static_cast<int64_t>(task) * rows_per_task;
-        fill_rows(matrix, first, std::min(rows, first + rows_per_task), to);
-      });
-      const Tensor& source = matrix.segment.coded != nullptr ? matrix.segment.coded->codes : *matrix.segment.values;
-      if (source.file != nullptr) source.file->release(source.bytes);
-      done += matrix.segment.stored_bytes();
-      if (options.progress && !options.progress("loading weights", done, total)) return false;
-    }
-    return true;
-  }
-
-  std::shared_ptr<Compiled> compiled_graph(const OpenvinoIr& ir, const Settings& settings, const DeviceOptions& options) const {
-    using namespace std::chrono_literals;
-    std::string error;
-    std::exception_ptr thrown;
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::atomic<bool> stopped = false, filled = false;
-    bool finished = false;
-    const Graph graph{&ir.xml, static_cast<size_t>(ir.weights_bytes), [&](std::span<std::byte> to) {
-                        try {
-                          if (!fill(ir, to, options)) stopped = true;
-                        } catch (...) {
-                          thrown = std::current_exception();
-                        }
-                        filled = true;
-                        return !stopped && !thrown;
-                      }};
-    const auto start = std::chrono::steady_clock::now();
-    std::shared_ptr<Compiled> compiled;
-    // No std::async: MinGW's keeps its state in storage that clang does not reach.
-    std::jthread work([&] {
-      compiled = runtime_.compile(graph, device_, settings.properties, error);
-      const std::lock_guard lock(mutex);
-      finished = true;
-      changed.notify_one();
-    });
-    for (std::unique_lock lock(mutex); !changed.wait_for(lock, 100ms, [&] { return finished; });) {
-      if (!filled || !options.progress) continue;
-      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - start).count();
-      if (!options.progress("compiling for " + name_, static_cast<uint64_t>(seconds), 0)) stopped = true;  // OpenVINO itself can't be stopped
-    }
-    work.join();
-    if (thrown) std::rethrow_exception(thrown);
-    if (stopped) throw Error(ErrorCode::Stopped, "stopped while " + name_ + " compiled the model");
-    if (compiled == nullptr) throw Error(ErrorCode::Device, name_ + " can't compile this model: " + error);
-    return compiled;
   }
 
   Runtime& runtime_;

@@ -26,7 +26,7 @@ class OpenvinoNetwork::State final : public Session {
 
   size_t memory_bytes() const override { return position_ * token_bytes_; }
 
-  Request& request() { return *request_; }
+  Request& request() const { return *request_; }
   void advance(size_t count) { position_ += count; }
 
   std::vector<int64_t> tokens, mask, positions, rows;
@@ -112,6 +112,15 @@ void OpenvinoNetwork::forward(std::span<const Turn> turns, Logits& out) const {
   out.resize(rows, static_cast<size_t>(plan_->config.vocabulary));
   for (const Turn& turn : turns) advance(static_cast<State&>(*turn.session), turn, out, row);
 }
+
+void OpenvinoNetwork::warm_up(Session& session) const {
+  auto& state = static_cast<State&>(session);
+  const std::vector<Token> tokens(8, 0);
+  infer(state, tokens, false, false);
+  infer(state, std::span(tokens).first(1), false, false);
+}
+
+void OpenvinoNetwork::cancel(const Session& session) const { static_cast<const State&>(session).request().cancel(); }
 
 void OpenvinoNetwork::observe(StepObserver observer) {
   if (observer) throw Error(ErrorCode::Device, name_ + " computes whole graphs; single steps can be seen on --device cpu");

@@ -18,6 +18,9 @@ class OpenvinoNetwork final : public Network {
   void forward(std::span<const Turn> turns, Logits& out) const override;
   void observe(StepObserver observer) override;
 
+  void warm_up(Session& session) const;       // a few tokens at once and one alone
+  void cancel(const Session& session) const;  // from another thread: what it computes fails soon
+
  private:
   class State;
   void advance(State& state, const Turn& turn, Logits& out, size_t& row) const;

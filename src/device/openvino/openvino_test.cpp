@@ -10,6 +10,7 @@
 #include "base/refusal.h"
 #include "base/temporary_folder.h"
 #include "device/openvino/blob_cache.h"
+#include "device/openvino/compile.h"
 #include "device/openvino/openvino_device.h"
 #include "device/openvino/openvino_network.h"
 #include "device/openvino/settings.h"
@@ -63,6 +64,7 @@ class FakeRequest : public openvino::Request {
       for (size_t i = 0; i < vocabulary_; ++i) logits_.push_back(static_cast<float>(last_row_ ? seen_.tokens.back().back() : seen_.tokens.back()[static_cast<size_t>(seen_.rows.back()[row])]));
     return true;
   }
+  void cancel() override {}
   std::span<const float> logits(size_t& rows, std::string&) override {
     rows = rows_;
     return logits_;
@@ -105,7 +107,11 @@ class FakeRuntime : public openvino::Runtime {
   std::vector<std::string> known_properties(const std::string&) const override { return {"KV_CACHE_PRECISION", "NUM_STREAMS"}; }
   std::unique_ptr<Compiled> compile(const Graph& graph, const std::string& device, const Properties& properties, std::string& error) override {
     constants.resize(graph.constant_bytes);
-    if (!graph.fill(constants) || !error_of_compile.empty()) {
+    const bool filled = graph.fill(constants);
+    for (const openvino::SharedConstant& one : graph.shared)
+      std::copy(one.bytes.begin(), one.bytes.end(), constants.begin() + static_cast<std::ptrdiff_t>(one.offset));
+    shared = graph.shared.size();
+    if (!filled || !error_of_compile.empty()) {
       error = error_of_compile;
       return nullptr;
     }
@@ -129,7 +135,7 @@ class FakeRuntime : public openvino::Runtime {
   Properties last_properties;
   std::vector<std::byte> constants;
   Seen seen;
-  size_t vocabulary = 0;
+  size_t vocabulary = 0, shared = 0;
   int compiled = 0, read_back = 0;
 };
 
@@ -189,8 +195,19 @@ class OpenvinoTest : public testing::Test {
   std::shared_ptr<const Plan> plan_;
 };
 
+TEST_F(OpenvinoTest, WarmsUpOnTheProcessor) {
+  const auto network = compile("openvino:CPU");
+  EXPECT_EQ(runtime_.seen.tokens, (std::vector<std::vector<int64_t>>{std::vector<int64_t>(8), {0}}));
+  EXPECT_GT(runtime_.shared, 0u);
+  runtime_.seen = {};
+  compile("openvino:GPU");
+  EXPECT_TRUE(runtime_.seen.tokens.empty());
+  EXPECT_EQ(runtime_.shared, 0u);
+}
+
 TEST_F(OpenvinoTest, FeedsTokensMaskAndPositions) {
   const auto network = compile("openvino:CPU");
+  runtime_.seen = {};
   EXPECT_TRUE(network->traits().all_rows);
   EXPECT_FALSE(network->traits().equal_columns);
   EXPECT_FALSE(network->traits().steps);
@@ -419,14 +436,8 @@ TEST_F(OpenvinoLibrary, ReadsBackWhatItCompiled) {
   take("i4", false);
   const openvino::Settings settings = openvino::settle(*plan_, options_, "CPU", *library_);
   const OpenvinoIr ir = emit_openvino_ir(*plan_, settings.variant);
-  std::string error;
-  const Graph graph{&ir.xml, static_cast<size_t>(ir.weights_bytes), [&](std::span<std::byte> to) {
-                      fill_literals(ir, to);
-                      for (const IrMatrix& matrix : ir.matrices) fill_rows(matrix, 0, matrix.segment.rows, to);
-                      return true;
-                    }};
-  std::shared_ptr<Compiled> compiled = library_->compile(graph, "CPU", settings.properties, error);
-  ASSERT_NE(compiled, nullptr) << error;
+  std::shared_ptr<Compiled> compiled =
+      openvino::compile_graph(*library_, "CPU", "openvino:CPU", ir, settings.properties, options_);
   std::vector<std::string> notes;
   const openvino::BlobCache cache(folder.path("cache"), "0123", [&](std::string_view note) { notes.emplace_back(note); });
   cache.write(*compiled);
@@ -440,7 +451,7 @@ TEST_F(OpenvinoLibrary, ReadsBackWhatItCompiled) {
 TEST_F(OpenvinoLibrary, SaysWhatIsWrong) {
   std::string error;
   const std::string xml = "<net name=\"x\" version=\"11\"><layers></layers>";
-  EXPECT_EQ(library_->compile({&xml, 8, [](std::span<std::byte>) { return true; }}, "CPU", {}, error), nullptr);
+  EXPECT_EQ(library_->compile({&xml, 8, [](std::span<std::byte>) { return true; }, {}}, "CPU", {}, error), nullptr);
   EXPECT_FALSE(error.empty());
   error.clear();
   EXPECT_EQ(library_->read("/nowhere/x.blob", "CPU", {}, error), nullptr);

@@ -36,6 +36,7 @@ class Request {
  public:
   virtual ~Request() = default;
   virtual bool infer(std::span<const Input> inputs, std::string& error) = 0;
+  virtual void cancel() = 0;  // from another thread: infer() returns false soon
   // The output "logits" of the last inference, (1, rows, vocabulary); valid until the next one.
   virtual std::span<const float> logits(size_t& rows, std::string& error) = 0;
   virtual bool reset(std::string& error) = 0;
@@ -51,12 +52,20 @@ class Compiled {
   virtual bool write(const std::string& path, std::string& error) = 0;  // what Runtime::read() takes; plugins seek in it, so it is a file
 };
 
-// A graph as text and its constants. `fill` writes them, once, into memory that belongs to the runtime, is shared with the graph and goes
-// with the last user of it; it returns false where it gave up.
+// A constant that lies elsewhere, for longer than the compiled graph lives.
+struct SharedConstant {
+  size_t offset;
+  std::span<const std::byte> bytes;
+};
+
+// A graph as text and its constants. `fill` writes them, once, into memory that belongs to the runtime, is shared with
+// the graph and goes with the last user of it; it returns false where it gave up. It leaves out those in `shared`,
+// whose place in that memory is never touched.
 struct Graph {
   const std::string* xml;
   size_t constant_bytes;
   std::function<bool(std::span<std::byte>)> fill;
+  std::vector<SharedConstant> shared;
 };
 
 class Runtime {
@@ -71,7 +80,7 @@ class Runtime {
 };
 
 // The module's one function; its name changes with this header.
-constexpr const char* entry_name = "philo_openvino_runtime_1";
+constexpr const char* entry_name = "philo_openvino_runtime_2";
 using Entry = Runtime* (*)(std::string& error);  // belongs to the module
 
 // The runtime, or nullptr and why not and what to do. Looked for once.

@@ -121,6 +121,7 @@ Settings settle(const Plan& plan, const DeviceOptions& options, const std::strin
   out.variant.factors = plan.config.long_rope ? IrFactors::Input : IrFactors::Positions;
   out.long_input = plan.config.long_rope.has_value();
   if (family != "CPU") return out;
+  out.variant.shared = true;  // other devices copy the weights to memory of their own
   set(out.properties, "KV_CACHE_PRECISION", options.kv_format == KvFormat::Fp32 ? "f32" : options.kv_format == KvFormat::Fp16 ? "f16" : "u8");
   if (options.activation_format == ActivationFormat::Fp32) {
     set(out.properties, "INFERENCE_PRECISION_HINT", "f32");

@@ -1,9 +1,13 @@
 // The only file that sees OpenVINO's headers.
+#include <openvino/core/graph_util.hpp>
+#include <openvino/core/rt_info.hpp>
+#include <openvino/op/constant.hpp>
 #include <openvino/openvino.hpp>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <map>
 
 #include "device/openvino/runtime.h"
 
@@ -52,6 +56,31 @@ ov::Tensor first_tokens(const ov::Tensor& whole, size_t tokens) {
   return copy;
 }
 
+// Lets constants of the graph be bytes that lie elsewhere. `at_load`: the memory that they were read to lie in.
+void share(const std::shared_ptr<ov::Model>& model, const std::vector<SharedConstant>& shared,
+           const ov::Tensor& at_load) {
+  std::map<size_t, std::span<const std::byte>> places;
+  for (const SharedConstant& constant : shared) places[constant.offset] = constant.bytes;
+  for (const std::shared_ptr<ov::Node>& node : model->get_ordered_ops()) {
+    const auto constant = ov::as_type_ptr<ov::op::v0::Constant>(node);
+    if (constant == nullptr) continue;
+    const std::ptrdiff_t offset =
+        static_cast<const char*>(constant->get_data_ptr()) - static_cast<const char*>(at_load.data());
+    const auto place = offset < 0 ? places.end() : places.find(static_cast<size_t>(offset));
+    if (place == places.end()) continue;
+    if (place->second.size() != constant->get_byte_size())
+      throw std::runtime_error("a shared constant has another size than the graph says");
+    const ov::Tensor elsewhere(constant->get_element_type(), constant->get_shape(),
+                               const_cast<std::byte*>(place->second.data()));
+    const auto other = std::make_shared<ov::op::v0::Constant>(elsewhere);
+    other->set_friendly_name(constant->get_friendly_name());
+    ov::copy_runtime_info(constant, other);
+    ov::replace_node(constant, other);
+    places.erase(place);
+  }
+  if (!places.empty()) throw std::runtime_error("the graph lacks a shared constant");
+}
+
 class OvRequest : public Request {
  public:
   explicit OvRequest(ov::InferRequest request) : request_(std::move(request)) {}
@@ -65,6 +94,11 @@ class OvRequest : public Request {
       }
       request_.infer();
     });
+  }
+
+  void cancel() override {
+    std::string ignored;
+    guarded(ignored, [&] { request_.cancel(); });
   }
 
   std::span<const float> logits(size_t& rows, std::string& error) override {
@@ -164,6 +198,7 @@ class OvRuntime : public Runtime {
         ov::Tensor constants(ov::element::u8, ov::Shape{graph.constant_bytes});
         if (!graph.fill({reinterpret_cast<std::byte*>(constants.data()), graph.constant_bytes})) throw std::runtime_error("stopped");
         model = core_.read_model(*graph.xml, constants);
+        share(model, graph.shared, constants);
       }
       out = std::make_unique<OvCompiled>(core_.compile_model(model, device, map_of(properties)));
     });
@@ -188,7 +223,7 @@ class OvRuntime : public Runtime {
 }  // namespace
 }  // namespace philo::openvino
 
-extern "C" __attribute__((visibility("default"))) philo::openvino::Runtime* philo_openvino_runtime_1(std::string& error) {
+extern "C" __attribute__((visibility("default"))) philo::openvino::Runtime* philo_openvino_runtime_2(std::string& error) {
   static std::unique_ptr<philo::openvino::Runtime> runtime;
   if (!runtime) philo::openvino::guarded(error, [&] { runtime = std::make_unique<philo::openvino::OvRuntime>(); });
   return runtime.get();
