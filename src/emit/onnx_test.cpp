@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <numeric>
+#include <tuple>
 #include <protozero/pbf_message.hpp>
 
 #include "emit/onnx_graph.h"
@@ -202,6 +204,31 @@ TEST(Onnx, FloatsAreTurnedForProductsAndNotForTables) {
         }
       }
     }
+  }
+}
+
+// Rows of the checkpoint that a device may take from there are what fill_rows would write; otherwise there are none.
+TEST(Onnx, StoredNumbersAreThoseThatAreFilled) {
+  using Codes = CodedMatrix::Codes;
+  std::vector<uint8_t> codes(4 * 64);
+  std::iota(codes.begin(), codes.end(), uint8_t{0});
+  const std::vector<float> scales(4 * 2, 0.5f);
+  for (const auto& [bits, kind, same] : {std::tuple{4, Codes::Nibbles, true}, {4, Codes::Packed, true}, {4, Codes::SignedNibbles, false}, {8, Codes::Bytes, true}, {8, Codes::SignedBytes, false}}) {
+    const size_t row = static_cast<size_t>(64 * bits / 8);
+    CodedMatrix coded{"m", CodeFormat{bits, 32, true}, 4, 64, kind, CodedMatrix::ZeroPoints::None, {}, {}, {}};
+    coded.codes.bytes = std::as_bytes(std::span(codes)).first(4 * row);
+    coded.scales = {"s", DType::F32, {4, 2}, std::as_bytes(std::span(scales))};
+    OnnxMatrix matrix{Segment{nullptr, &coded, 4, coded.format}, 1, 2, OnnxLayout::Blocks, 32, true, 0, 1024, {}};
+    std::vector<std::byte> data(2048), without(2048);
+    fill_rows(matrix, 0, 2, data);
+    fill_rows(matrix, 0, 2, without, false);
+    const std::span<const std::byte> stored = stored_numbers(matrix);
+    EXPECT_EQ(!stored.empty(), same) << bits;
+    if (same) EXPECT_TRUE(std::ranges::equal(stored, std::span(data).first(2 * row)));
+    EXPECT_TRUE(std::ranges::all_of(std::span(without).first(1024), [](std::byte byte) { return byte == std::byte{}; }));
+    EXPECT_TRUE(std::ranges::equal(std::span(without).subspan(1024), std::span(data).subspan(1024)));
+    matrix.layout = OnnxLayout::Columns;
+    EXPECT_TRUE(stored_numbers(matrix).empty());
   }
 }
 

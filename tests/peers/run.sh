@@ -50,16 +50,16 @@ cmake --build "$build" --target philo_openvino philo_device_openvino_test philo_
 onnxruntime=$("$root/.venv/peers/bin/python" -c 'import onnxruntime, os; print(os.path.dirname(onnxruntime.__file__))')
 # The longest first.
 hold openvino_device "$philo"
+hold onnxruntime_device "$philo"
 hold openvino "$philo"
+hold onnx "$philo"
 hold model "$philo"
 hold convert "$philo"
 hold openvino_in "$philo"
-hold onnx "$philo"
 hold onnx_in "$philo"
 hold nncf "$philo"
 hold tokenizer --program "$tokenize"
 hold template --program "$render"
-hold onnxruntime_device "$philo"
 run openvino_module "$build/bin/philo_device_openvino_test" --gtest_brief=1
 run onnxruntime_library env PHILO_ONNXRUNTIME="$onnxruntime" "$build/bin/philo_device_onnxruntime_test" --gtest_brief=1
 wait
