@@ -329,14 +329,15 @@ def cookbook(folder, prompt, length):
 
 
 def check_generation(command, folder, own, model, prompt):
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.write(",".join(map(str, prompt)))
-        file.flush()
-        ours = report(command, "run", own, "--ids-file", file.name, "--max-new-tokens", NEW_TOKENS, "--activation-format", "fp32", "--kv-format", "fp32", "--json")["ids"]
     theirs, _ = cookbook(folder, prompt, NEW_TOKENS)
-    _, gaps = reference.greedy(model, prompt, NEW_TOKENS)
+    ours, gaps = reference.greedy(model, prompt, NEW_TOKENS)
+    if own is not None:
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write(",".join(map(str, prompt)))
+            file.flush()
+            ours = report(command, "run", own, "--ids-file", file.name, "--max-new-tokens", NEW_TOKENS, "--activation-format", "fp32", "--kv-format", "fp32", "--json")["ids"]
     steps = min(next((step for step, gap in enumerate(gaps) if gap < 2 * ALLOWED_ERROR), len(gaps)), len(ours))
-    must(theirs[:steps] == ours[:steps], f"GenAI: {len(prompt)} tokens continue with {theirs[:steps]}, philo's with {ours[:steps]}")
+    must(theirs[:steps] == ours[:steps], f"GenAI: {len(prompt)} tokens continue with {theirs[:steps]}, expected {ours[:steps]}")
     return steps
 
 
@@ -415,7 +416,9 @@ def check(command, source, target, recipe, root):
         return worst, 0.0, 0
     coarse = check_rounded(Runtime(folder), model, folder)
     prompts = [np.random.default_rng(9).integers(3, 300, length).tolist() for length in ([10] if limit else [10, 60])]
-    return worst, coarse, max(check_generation(command, exact, own, model, prompt) for prompt in prompts)
+    # philo's own devices take groups of 32 columns and their multiples: there the reference speaks alone.
+    run = None if recipe[0] == "regrouped" else own
+    return worst, coarse, max(check_generation(command, exact, run, model, prompt) for prompt in prompts)
 
 
 def main():
