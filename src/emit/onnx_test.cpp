@@ -213,7 +213,8 @@ TEST(Onnx, StoredNumbersAreThoseThatAreFilled) {
   for (const auto& [bits, kind, same] : {std::tuple{4, Codes::Nibbles, true}, {4, Codes::Packed, true}, {4, Codes::SignedNibbles, false}, {8, Codes::Bytes, true}, {8, Codes::SignedBytes, false}}) {
     const size_t row = static_cast<size_t>(64 * bits / 8);
     CodedMatrix coded{"m", CodeFormat{bits, 32, true}, 4, 64, kind, CodedMatrix::ZeroPoints::None, {}, {}, {}};
-    coded.codes.bytes = std::as_bytes(std::span(codes)).first(4 * row);
+    const auto width = static_cast<int64_t>(kind == Codes::Packed ? row / 4 : row);
+    coded.codes = {"c", kind == Codes::Packed ? DType::I32 : DType::U8, {4, width}, std::as_bytes(std::span(codes)).first(4 * row)};
     coded.scales = {"s", DType::F32, {4, 2}, std::as_bytes(std::span(scales))};
     OnnxMatrix matrix{Segment{nullptr, &coded, 4, coded.format}, 1, 2, OnnxLayout::Blocks, 32, true, 0, 1024, {}};
     std::vector<std::byte> data(2048), without(2048);
