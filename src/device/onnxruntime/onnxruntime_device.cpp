@@ -101,10 +101,12 @@ class OnnxruntimeDevice final : public Device {
 
 DeviceReport report(Runtime& runtime, const Provider& provider, const std::vector<ProviderDevice>& there) {
   const auto found = std::find_if(there.begin(), there.end(), [&](const ProviderDevice& one) { return one.provider == provider.full_name; });
-  DeviceReport out{"onnxruntime:" + std::string(provider.name), false, std::string(provider.computes) + "; ONNX Runtime " + runtime.version(), ""};
+  const bool processor = provider.full_name == processor_provider;
+  DeviceReport out{"onnxruntime:" + std::string(provider.name), false,
+                   std::string(provider.computes) + "; ONNX Runtime " + runtime.version() + (processor ? ", " + runtime.path() : ""), ""};
   if (found == there.end()) {
-    out.reason = "this ONNX Runtime (" + runtime.path() + ") has no such provider; " + std::string(provider.how_to_get);
-  } else if (provider.name != "cpu") {
+    out.reason = "this ONNX Runtime has no such provider; " + std::string(provider.how_to_get);
+  } else if (!processor) {
     out.reason = runtime.probe(std::string(provider.full_name), {});
     if (!out.reason.empty()) out.reason = "the provider does not start, mostly because its driver or libraries are missing (" + out.reason + "); " + std::string(provider.how_to_get);
   }
