@@ -129,6 +129,7 @@ TEST(ApiErrors, NullPointersAreRefused) {
   {
     Problem p;
     refused(philo_devices(nullptr, &p.error), p);
+    refused(philo_set_onnxruntime(nullptr, &p.error), p);
   }
   {
     Problem p;

@@ -222,7 +222,7 @@ TEST(Onnx, StoredNumbersAreThoseThatAreFilled) {
     fill_rows(matrix, 0, 2, without, false);
     const std::span<const std::byte> stored = stored_numbers(matrix);
     EXPECT_EQ(!stored.empty(), same) << bits;
-    if (same) EXPECT_TRUE(std::ranges::equal(stored, std::span(data).first(2 * row)));
+    EXPECT_TRUE(!same || std::ranges::equal(stored, std::span(data).first(2 * row)));
     EXPECT_TRUE(std::ranges::all_of(std::span(without).first(1024), [](std::byte byte) { return byte == std::byte{}; }));
     EXPECT_TRUE(std::ranges::equal(std::span(without).subspan(1024), std::span(data).subspan(1024)));
     matrix.layout = OnnxLayout::Columns;

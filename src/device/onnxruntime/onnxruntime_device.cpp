@@ -73,7 +73,10 @@ class OnnxruntimeDevice final : public Device {
             return !stopped;
           });
     } catch (const Failure& failure) {
-      if (!stopped) throw Error(failure.out_of_memory() ? ErrorCode::Resource : ErrorCode::Device, name_ + " can't load this model: " + failure.what());
+      if (stopped) throw Error(ErrorCode::Stopped, "stopped while " + name_ + " loaded the model");
+      if (failure.out_of_memory())
+        throw Error(ErrorCode::Resource, name_ + " got no memory for this model (" + failure.what() + "); close other programs or choose a smaller --weight-format");
+      throw Error(ErrorCode::Device, name_ + " can't load this model: " + failure.what());
     }
     if (stopped) throw Error(ErrorCode::Stopped, "stopped while " + name_ + " loaded the model");
     weights.release_checkpoint();
