@@ -65,7 +65,7 @@ OrderedJson convert_report(const std::string& source, const std::string& target,
   ConvertOptions settings;
   settings.kind = kind_of(options.text("to").value_or("philo"));
   settings.recipe = read_recipe(options);
-  settings.keep_codes = settings.kind != FolderKind::Philo && !asks_for_formats(options);
+  settings.keep_codes = !asks_for_formats(options);
   settings.onnx_target = onnx_target_of(options.text("onnx-target").value_or("cpu"));
   settings.replace = options.flag("force");
   settings.threads = static_cast<int>(options.integer("threads").value_or(0));

@@ -116,13 +116,20 @@ uint64_t file_bytes(const std::string& path) {
   return error ? 0 : bytes;
 }
 
-bool lies_in(const std::string& path, const std::string& folder) {
+namespace {
+
+fs::path resolved(const std::string& name) {
   std::error_code error;
-  const auto resolved = [&](const std::string& name) {
-    const fs::path given = fs::absolute(to_path(name)), followed = fs::weakly_canonical(given, error);
-    const fs::path whole = error ? given.lexically_normal() : followed;
-    return whole.has_filename() ? whole : whole.parent_path();
-  };
+  const fs::path given = fs::absolute(to_path(name)), followed = fs::weakly_canonical(given, error);
+  const fs::path whole = error ? given.lexically_normal() : followed;
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
+}  // namespace
+
+std::string folder_of(const std::string& path) { return to_utf8(resolved(path).parent_path()); }
+
+bool lies_in(const std::string& path, const std::string& folder) {
   const fs::path inner = resolved(path), outer = resolved(folder);
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }

@@ -76,5 +76,6 @@ std::string file_name(const std::string& path);  // the last component
 uint64_t file_bytes(const std::string& path);    // 0 where it can't be told
 // Whether `path` is `folder` or lies below it, links followed. Neither needs to exist.
 bool lies_in(const std::string& path, const std::string& folder);
+std::string folder_of(const std::string& path);  // of the file that `path` leads to, links followed
 
 }  // namespace philo

@@ -3,6 +3,7 @@
 
 #include "checkpoint/hugging_face.h"
 #include "checkpoint/kind.h"
+#include "checkpoint/onnx_folder.h"
 #include "checkpoint/openvino_folder.h"
 
 namespace philo {
@@ -11,6 +12,7 @@ Checkpoint open_checkpoint(const std::string& path) {
   switch (checkpoint_kind(path)) {
     case CheckpointKind::HuggingFace: return open_hugging_face(path);
     case CheckpointKind::Openvino: return open_openvino(path);
+    case CheckpointKind::Onnx: return open_onnx(path);
   }
   throw Error(ErrorCode::Failed, path + ": a kind of checkpoint without a reader");
 }

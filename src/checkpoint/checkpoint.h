@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "model/config.h"
 #include "tensor/weights.h"
@@ -39,6 +40,7 @@ struct Checkpoint {
   std::vector<StopToken> stop_tokens;  // ascending by id; the union of phi3-spec §8.6
   std::vector<std::string> notes;      // what people should know: unused tensors, ignored keys
   std::string weights_file;            // for messages
+  std::map<std::string, OrderedJson> made_files;  // by name: what the folder says in another form than config.json and generation_config.json
 };
 
 // Weights are mapped, not read. Throws ErrorCode::Input naming file, what was found, what was expected and what to do.

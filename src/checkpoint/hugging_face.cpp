@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "checkpoint/stop_tokens.h"
 #include "format/compressed_tensors.h"
 #include "format/safetensors.h"
 #include "model/plan.h"
@@ -99,7 +98,7 @@ FolderConfig read_folder_config(const std::string& folder) {
   return out;
 }
 
-void read_text_parts(const FolderConfig& config, Checkpoint& out) {
+void read_text_parts(const FolderConfig& config, Checkpoint& out, std::span<const EosSource> more_ends) {
   const std::string& folder = out.path;
   out.tokenizer = read_tokenizer(folder);
   check_token_ids(*out.tokenizer, out.config.vocabulary, folder, out.notes);
@@ -113,7 +112,8 @@ void read_text_parts(const FolderConfig& config, Checkpoint& out) {
     out.defaults = parse_generation_defaults(generation);
     eos.push_back({"generation_config.json", eos_token_ids(generation)});
   }
-  eos.push_back({"config.json", eos_token_ids(JsonObject(config.json, config.file))});
+  eos.push_back({file_name(config.file), eos_token_ids(JsonObject(config.json, config.file))});
+  eos.insert(eos.end(), more_ends.begin(), more_ends.end());
   out.stop_tokens = stop_tokens(eos, *out.tokenizer, out.config.vocabulary, out.notes);
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/stop_tokens.h"
 
 namespace philo {
 
@@ -19,8 +21,9 @@ struct FolderConfig {
 };
 FolderConfig read_folder_config(const std::string& folder);
 
-// Tokenizer, chat template, sampling defaults and stop tokens of the folder `out.path`, for the network `out.config`.
-void read_text_parts(const FolderConfig& config, Checkpoint& out);
+// Tokenizer, chat template, sampling defaults and stop tokens of the folder `out.path`, for the network `out.config`. `more_ends`: what other
+// files of it say of stop tokens.
+void read_text_parts(const FolderConfig& config, Checkpoint& out, std::span<const EosSource> more_ends = {});
 
 // generation_config.json's sampling defaults; unknown keys are ignored as transformers does. Throws ErrorCode::Input for wrong types.
 GenerationDefaults parse_generation_defaults(const JsonObject& json);

@@ -11,7 +11,7 @@
 namespace philo {
 namespace {
 
-constexpr std::string_view wanted = "expected a Hugging Face folder (config.json, tokenizer.json, model.safetensors) or one that optimum-cli export openvino made";
+constexpr std::string_view wanted = "expected a Hugging Face folder (config.json, tokenizer.json, model.safetensors) or one that optimum-cli export openvino or ONNX Runtime GenAI's builder made";
 
 Error not_supported(const std::string& path, std::string_view what, std::string_view instead) {
   return input_error(path, "is " + std::string(what) + ", which this version of philo does not read yet; " + std::string(instead));
@@ -26,8 +26,8 @@ Error openvino_part(const std::string& path) {
 Error openvino_vision(const std::string& path) {
   return not_supported(path, "an OpenVINO model of several networks (images or sound)", "philo reads text models, exported with --task text-generation-with-past");
 }
-Error onnx(const std::string& path) {
-  return not_supported(path, "an ONNX model", "use the Hugging Face folder that it was exported from");
+Error onnx_part(const std::string& path) {
+  return input_error(path, "is one file of an ONNX model; give the folder that it lies in, with genai_config.json and tokenizer.json beside it");
 }
 
 bool ends_with_any(const std::vector<std::string>& names, std::string_view ending) {
@@ -43,7 +43,7 @@ Error refuse_file(const std::string& path) {
     is_gguf = bytes.size() >= 4 && std::string_view(reinterpret_cast<const char*>(bytes.data()), 4) == "GGUF";
   }
   if (is_gguf) return gguf(path);
-  if (name.ends_with(".onnx")) return onnx(path);
+  if (name.ends_with(".onnx") || name.ends_with(".onnx.data")) return onnx_part(path);
   if (name.ends_with(".xml") || name == "openvino_model.bin") return openvino_part(path);
   if (name.ends_with(".safetensors") || name.ends_with(".json")) {
     return input_error(path, "is one file of a model; give the folder that it lies in");
@@ -67,9 +67,10 @@ CheckpointKind checkpoint_kind(const std::string& path) {
 
   // Exports keep the config.json of the model they came from, so the weights decide first.
   if (has("config.json") && (has("model.safetensors") || has("model.safetensors.index.json"))) return CheckpointKind::HuggingFace;
-  if (has("genai_config.json") || ends_with_any(names, ".onnx")) throw onnx(path);
+  if (has("genai_config.json")) return CheckpointKind::Onnx;
   if (has("openvino_language_model.xml")) throw openvino_vision(path);
   if (has("openvino_model.xml")) return CheckpointKind::Openvino;
+  if (ends_with_any(names, ".onnx")) return CheckpointKind::Onnx;
   if (ends_with_any(names, ".gguf")) throw gguf(path);
   if (has("config.json")) return CheckpointKind::HuggingFace;
   if (has("adapter_config.json")) {

@@ -6,7 +6,7 @@
 
 namespace philo {
 
-enum class CheckpointKind : uint8_t { HuggingFace, Openvino };
+enum class CheckpointKind : uint8_t { HuggingFace, Openvino, Onnx };
 
 // Throws ErrorCode::Input for paths that hold no model and for kinds that this version does not read, saying what was found and
 // what to do.

@@ -68,7 +68,7 @@ bool is_half(const ConvertOptions& options, bool keeps_codes) {
 }
 
 std::unique_ptr<WeightsWriter> writer_for(const Plan& plan, const ConvertOptions& options, ThreadPool& pool) {
-  const bool keeps = options.kind != FolderKind::Philo && options.keep_codes && is_quantized(plan);
+  const bool keeps = options.keep_codes && is_quantized(plan);
   std::vector<AssignedTensor> tensors = keeps ? stored_formats(plan) : assign_formats(plan, options.recipe, pool, options.progress);
   switch (options.kind) {
     case FolderKind::Openvino: return openvino_writer(plan, tensors, keeps ? 1.0 : options.recipe.ratio);
@@ -76,6 +76,12 @@ std::unique_ptr<WeightsWriter> writer_for(const Plan& plan, const ConvertOptions
     case FolderKind::Philo: return philo_writer(plan, std::move(tensors), options.most_shard_bytes);
   }
   throw Error(ErrorCode::Failed, "a kind of folder that nobody writes");
+}
+
+OrderedJson source_config(const Checkpoint& checkpoint) {
+  if (const auto made = checkpoint.made_files.find("config.json"); made != checkpoint.made_files.end()) return made->second;
+  const std::string path = join_path(checkpoint.path, "config.json");
+  return parse_ordered_json(read_text_file(path), path);
 }
 
 // GenAI needs the tokenizer as graphs.
@@ -107,9 +113,7 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   const Plan plan = plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file);
   ThreadPool pool(options.threads > 0 ? options.threads : static_cast<int>(cpu().cores));
   const std::unique_ptr<WeightsWriter> writer = writer_for(plan, options, pool);
-  const std::string config_path = join_path(source, "config.json");
-  const OrderedJson source_config = parse_ordered_json(read_text_file(config_path), config_path);
-  const OrderedJson config = writer->config(source_config);
+  const OrderedJson source_json = source_config(checkpoint), config = writer->config(source_json);
 
   std::vector<std::string> copied;
   uint64_t copied_bytes = 0;
@@ -130,10 +134,15 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
   if (options.kind == FolderKind::Openvino) write_tokenizer(source, *checkpoint.tokenizer, folder, options.note, report);
   if (options.kind == FolderKind::Onnx) {
     report.files.emplace_back("genai_config.json");
-    folder.create(report.files.back()).write(genai_config(checkpoint, source_config, options.onnx_target).dump(4) + "\n");
+    folder.create(report.files.back()).write(genai_config(checkpoint, source_json, options.onnx_target).dump(4) + "\n");
   }
   report.files.emplace_back("config.json");
   folder.create(report.files.back()).write(config.dump(2) + "\n");
+  for (const auto& [name, json] : checkpoint.made_files) {
+    if (name == "config.json") continue;
+    report.files.push_back(name);
+    folder.create(name).write(json.dump(2) + "\n");
+  }
   for (const std::string& name : copied) {
     folder.create(name).write(read_text_file(join_path(source, name), most_text_bytes));
     report.files.push_back(name);

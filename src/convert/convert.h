@@ -15,7 +15,7 @@ enum class FolderKind : uint8_t { Philo, Openvino, Onnx };
 struct ConvertOptions {
   FolderKind kind = FolderKind::Philo;
   Recipe recipe;
-  bool keep_codes = false;                        // of a source that is quantized already, whatever the recipe; not for FolderKind::Philo
+  bool keep_codes = false;                        // of a source that is quantized already, whatever the recipe
   OnnxTarget onnx_target = OnnxTarget::Cpu;       // FolderKind::Onnx only
   bool replace = false;                           // an existing target
   int threads = 0;                                // 0: one for each core
@@ -43,7 +43,7 @@ struct ConvertReport {
 };
 
 // Writes to `target` as OutputFolder does. Memory stays below a few hundred MB whatever the model. Throws what open_checkpoint,
-// assign_formats, convert_tensor, emit_openvino_ir, emit_onnx and OutputFolder throw, and ErrorCode::Usage where source and target lie in each other.
+// assign_formats, convert_tensor, emit_openvino_ir and OutputFolder throw, and ErrorCode::Usage where source and target lie in each other.
 ConvertReport convert(const std::string& source, const std::string& target, const ConvertOptions& options);
 
 }  // namespace philo

@@ -309,7 +309,8 @@ std::vector<StoredPart> stored_parts(const TensorSource& source, const MatrixFor
   } else {
     parts.push_back({Part::Numbers, {name, DType::I8, {rows, columns}}});
   }
-  parts.push_back({Part::Scale, {name + "_scale", DType::F16, {rows, groups}}});
+  const bool kept = source.coded != nullptr && source.coded->format == codes;
+  parts.push_back({Part::Scale, {name + "_scale", kept && source.coded->scales.dtype != DType::F16 ? DType::F32 : DType::F16, {rows, groups}}});
   if (!codes.symmetric && codes.bits == 4) parts.push_back({Part::ZeroPoint, {name + "_zero_point", DType::I32, {(rows + 7) / 8, groups}}});
   if (!codes.symmetric && codes.bits == 8) parts.push_back({Part::ZeroPoint, {name + "_zero_point", DType::I8, {rows, groups}}});
   if (codes.bits == 4) parts.push_back({Part::Shape, {name + "_shape", DType::I64, {2}}});

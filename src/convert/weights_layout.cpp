@@ -69,9 +69,13 @@ std::vector<Conversion> conversions(const Plan& plan, std::vector<AssignedTensor
     const Segment& segment = *tensor.segment;
     Conversion conversion{{segment.values, segment.coded}, tensor.role, tensor.format, {stem_of(segment.name())}};
     const bool codes = std::holds_alternative<CodeFormat>(tensor.format);
-    if (codes && segment.coded != nullptr) {
+    if (codes && segment.coded != nullptr && segment.stored() != tensor.format) {
       throw Error(ErrorCode::Input, "tensor " + shown(segment.name()) + " is quantized already (" + format_description(segment.stored()) +
                                         "); convert the original checkpoint, or use --weight-format fp16 or fp32");
+    }
+    if (const auto* format = std::get_if<CodeFormat>(&tensor.format); format != nullptr && format->group_size > 0 && tensor.columns % format->group_size != 0) {
+      throw Error(ErrorCode::Input, "tensor " + shown(segment.name()) + " has groups of " + std::to_string(format->group_size) + " in rows of " + std::to_string(tensor.columns) +
+                                        " columns, whose last one is shorter; compressed-tensors has no such groups: use --weight-format fp16 or fp32");
     }
     if (tensor.role == TensorRole::Embedding && codes && head_is_embedding(plan)) conversion.stems.emplace_back("lm_head");
     out.push_back(std::move(conversion));

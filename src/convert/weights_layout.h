@@ -21,7 +21,7 @@ struct Conversion {
 };
 
 // Readers of compressed-tensors can't tie a quantized embedding, so the head gets a copy of it then. Throws ErrorCode::Input where weights
-// that are quantized already would be quantized again.
+// that are quantized already would be quantized again, and where codes are in groups that the form has not.
 std::vector<Conversion> conversions(const Plan& plan, std::vector<AssignedTensor> tensors);
 bool head_is_embedding(const Plan& plan);
 

@@ -34,7 +34,6 @@ class WeightsWriter {
 // All keep what they are given and point into the plan. They throw ErrorCode::Input for weights that are quantized otherwise already.
 std::unique_ptr<WeightsWriter> philo_writer(const Plan& plan, std::vector<AssignedTensor> tensors, uint64_t most_shard_bytes);
 std::unique_ptr<WeightsWriter> openvino_writer(const Plan& plan, const std::vector<AssignedTensor>& tensors, double ratio);
-// Throws as emit_onnx does.
 std::unique_ptr<WeightsWriter> onnx_writer(const Plan& plan, const std::vector<AssignedTensor>& tensors, OnnxTarget target, bool half);
 
 // In which format folders of other runtimes hold a segment: as assigned, but not in bfloat16, which not every device takes.

@@ -40,6 +40,9 @@ std::optional<IrType> type_in_file(const Segment& segment) {
       return coded.format.symmetric ? std::optional(IrType::I8) : std::nullopt;
     case CodedMatrix::Codes::SignedNibbles:
       return coded.format.symmetric ? std::optional(IrType::I4) : std::nullopt;
+    case CodedMatrix::Codes::PaddedNibbles:
+    case CodedMatrix::Codes::PaddedBytes:
+      return {};
   }
   return {};
 }

@@ -80,7 +80,7 @@ struct OnnxModel {
 
 inline constexpr const char* onnx_data_file = "model.onnx.data";
 
-// Throws ErrorCode::Input, naming the tensor, for codes that no operator of the target takes.
+// Every format has operators that take it exactly.
 OnnxModel emit_onnx(const Plan& plan, const OnnxVariant& variant = {});
 
 uint64_t matrix_bytes(const OnnxMatrix& matrix);  // of its numbers, scales and zero points

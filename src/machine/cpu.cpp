@@ -16,6 +16,10 @@
 #endif
 #if defined(__linux__)
 #include <sched.h>
+#if defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #if defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -263,6 +267,18 @@ std::vector<std::string> feature_names(const CpuFeatures& features) {
   for (const auto& [there, name] : all)
     if (there) names.emplace_back(name);
   return names;
+}
+
+bool may_use_tiles() {
+#if defined(__linux__) && defined(__x86_64__)
+  static const bool granted = [] {
+    constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    return cpu().features.amx_int8 && syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  }();
+  return granted;
+#else
+  return false;
+#endif
 }
 
 bool pin_this_thread(int processor) {

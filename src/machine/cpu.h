@@ -37,6 +37,9 @@ const CpuDescription& cpu();
 // Names of the instruction sets above that are there, in order: "avx2", "avx512", …
 std::vector<std::string> feature_names(const CpuFeatures& features);
 
+// Asks the system, once, for AMX's tiles. False where the processor has none or the system grants none.
+bool may_use_tiles();
+
 // Keeps the calling thread on one logical processor. False where the system does not allow it.
 bool pin_this_thread(int processor);
 

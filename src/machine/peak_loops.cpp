@@ -1,6 +1,8 @@
 // In assembly, so that every compiler gives the same loop and none needs to be told of the instruction set.
 #include "machine/peak_loops.h"
 
+#include <algorithm>
+
 #include "machine/cpu.h"
 
 namespace philo {
@@ -63,6 +65,34 @@ PHILO_LOOP(dot_ymm_evex, int32_t, 8, PHILO_LOAD_YMM, PHILO_DOT_EVEX, PHILO_FOLD_
 PHILO_LOOP(dot_zmm, int32_t, 16, PHILO_LOAD_ZMM, PHILO_DOT_ZMM, PHILO_FOLD_INT_ZMM, PHILO_STORE_ZMM, bytes)
 PHILO_LOOP(fma_ymm, float, 8, PHILO_LOAD_YMM, PHILO_FMA_YMM, PHILO_FOLD_FLOAT_YMM, PHILO_STORE_YMM, floats)
 PHILO_LOOP(fma_zmm, float, 16, PHILO_LOAD_ZMM, PHILO_FMA_ZMM, PHILO_FOLD_FLOAT_ZMM, PHILO_STORE_ZMM, floats)
+
+// AMX: 16 by 16 sums, 64 products each, in six of eight tile registers; two instructions for each of them make a round's twelve chains.
+struct alignas(64) TileShapes {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+#define PHILO_TILE_STEPS                                                                                                       \
+  "tdpbuud %%tmm7, %%tmm6, %%tmm0\n\ttdpbuud %%tmm7, %%tmm6, %%tmm1\n\ttdpbuud %%tmm7, %%tmm6, %%tmm2\n\t"                     \
+  "tdpbuud %%tmm7, %%tmm6, %%tmm3\n\ttdpbuud %%tmm7, %%tmm6, %%tmm4\n\ttdpbuud %%tmm7, %%tmm6, %%tmm5\n\t"
+
+double tiles(uint64_t rounds, const PeakFactors& factors) {
+  const TileShapes shapes;
+  alignas(64) uint8_t bytes[16][64];
+  alignas(64) int32_t sums[6][16][16];
+  for (auto& row : bytes) std::copy(std::begin(factors.bytes), std::end(factors.bytes), row);
+  const uint64_t row_bytes = 64;
+  __asm__ volatile(
+      "ldtilecfg (%2)\n\ttilezero %%tmm0\n\ttilezero %%tmm1\n\ttilezero %%tmm2\n\ttilezero %%tmm3\n\ttilezero %%tmm4\n\ttilezero %%tmm5\n\t"
+      "tileloadd (%3,%1,1), %%tmm6\n\ttileloadd (%3,%1,1), %%tmm7\n\t.p2align 5\n1:\n\t" PHILO_TILE_STEPS PHILO_TILE_STEPS "decq %0\n\tjnz 1b\n\t"
+      "tilestored %%tmm0, (%4,%1,1)\n\ttilestored %%tmm1, 1024(%4,%1,1)\n\ttilestored %%tmm2, 2048(%4,%1,1)\n\t"
+      "tilestored %%tmm3, 3072(%4,%1,1)\n\ttilestored %%tmm4, 4096(%4,%1,1)\n\ttilestored %%tmm5, 5120(%4,%1,1)\n\ttilerelease"
+      : "+r"(rounds)
+      : "r"(row_bytes), "r"(&shapes), "r"(bytes), "r"(sums)
+      : "cc", "memory");
+  return total(sums[0][0], sizeof sums / sizeof(int32_t));
+}
 #elif defined(__aarch64__)
 // Registers 0 and 1 hold factors, 2 to 13 the sums, 14 a passing value.
 #define PHILO_LOOP(name, Number, STEP, FOLD, factors_member)                                                                         \
@@ -115,6 +145,7 @@ std::vector<PeakLoops> peak_loops() {
   std::vector<PeakLoops> loops;
 #if defined(__x86_64__)
   const CpuFeatures& features = cpu().features;
+  if (may_use_tiles() && features.avx512) loops.push_back({"amx", loop(tiles, 16 * 16 * 64), loop(fma_zmm, 16)});
   if (features.avx512) loops.push_back({"avx512", loop(features.avx512_vnni ? dot_zmm : widened_zmm, 64), loop(fma_zmm, 16)});
   // The 256-bit instruction has two encodings; a processor with AVX-512 may know only the newer one.
   if (features.avx_vnni || features.avx512_vnni)

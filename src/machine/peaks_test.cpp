@@ -30,6 +30,7 @@ TEST(Peaks, ListTheInstructionSetsOfThisProcessor) {
   const auto has = [&](const char* isa) { return std::find(isas.begin(), isas.end(), isa) != isas.end(); };
   const CpuFeatures& features = cpu().features;
   EXPECT_EQ(isas.back(), "scalar");
+  EXPECT_EQ(has("amx"), may_use_tiles() && features.avx512);
   EXPECT_EQ(has("avx512"), features.avx512);
   EXPECT_EQ(has("avx_vnni"), features.avx_vnni || features.avx512_vnni);
   EXPECT_EQ(has("avx2"), features.avx2);

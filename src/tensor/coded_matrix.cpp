@@ -46,6 +46,8 @@ void CodedMatrix::read_codes(int64_t row, std::span<uint8_t> out) const {
       for (size_t i = 0; i < count; ++i) out[i] = static_cast<uint8_t>(std::to_integer<uint8_t>(codes.bytes[first + i]) ^ 0x80);
       return;
     case Codes::Bytes: std::memcpy(out.data(), codes.bytes.data() + first, count); return;
+    case Codes::PaddedBytes: std::memcpy(out.data(), codes.bytes.data() + index(row) * index(codes.shape[1]), count); return;
+    case Codes::PaddedNibbles: read_nibbles(codes.bytes.data() + index(row) * index(codes.shape[1]), 0, count, 0, out.first(bytes)); return;
     case Codes::Nibbles:
     case Codes::SignedNibbles: read_nibbles(codes.bytes.data(), first, count, codes_kind == Codes::SignedNibbles ? 0x88 : 0, out.first(bytes)); return;
   }
@@ -79,6 +81,9 @@ void CodedMatrix::read_zero_points(int64_t row, std::span<uint8_t> out) const {
       for (size_t i = 0; i < count; ++i) out[i] = static_cast<uint8_t>(nibble_at(zero_points.bytes.data(), index(row) * count + i) ^ flip);
       return;
     }
+    case ZeroPoints::PaddedNibbles:
+      for (size_t i = 0; i < count; ++i) out[i] = nibble_at(zero_points.bytes.data() + index(row) * index(zero_points.shape[1]), i);
+      return;
     case ZeroPoints::PackedRows: {
       const size_t per_word = 32 / index(format.bits), word = index(row) / per_word;
       const auto shift = static_cast<unsigned>(index(row) % per_word * index(format.bits));

@@ -21,6 +21,8 @@ struct CodedMatrix {
     Bytes,          // (rows, columns) U8
     Nibbles,        // two in a byte, the low one first, row after row without padding: (rows * columns / 2, rounded up) U8
     SignedNibbles,  // likewise, code - 8
+    PaddedNibbles,  // as Nibbles, but each row begins in a byte of its own: (rows, bytes of a row) U8
+    PaddedBytes,    // as Bytes, with bytes of no meaning after each row's: (rows, bytes of a row) U8
   };
   enum class ZeroPoints : uint8_t {
     None,
@@ -29,6 +31,7 @@ struct CodedMatrix {
     Bytes,          // (rows, groups) U8
     Nibbles,        // two in a byte, the low one first: (rows * groups / 2, rounded up) U8
     SignedNibbles,  // likewise, zero point - 8
+    PaddedNibbles,  // as Nibbles, but each row begins in a byte of its own: (rows, bytes of a row) U8
   };
 
   std::string name;    // "model.layers.0.mlp.down_proj.weight"

@@ -66,6 +66,32 @@ class DemoTest : public testing::Test {
     return made.perplexity;
   }
 
+  // The plan of a model with the same function but outliers: some channels of each MLP 50 times as large on their way in, and so much less
+  // on their way out.
+  std::shared_ptr<const Plan> with_outliers() const {
+    auto weights = std::make_shared<Weights>();
+    const auto inner = static_cast<size_t>(checkpoint_.config.intermediate_size);
+    for (const auto& [name, tensor] : checkpoint_.weights->tensors()) {
+      const bool up = name.ends_with("gate_up_proj.weight"), down = name.ends_with("down_proj.weight");
+      if (!up && !down) {
+        weights->add(tensor, "outliers");
+        continue;
+      }
+      const auto columns = static_cast<size_t>(tensor.shape.back());
+      auto values = std::make_shared<std::vector<float>>(tensor.elements());
+      read_elements(tensor, 0, *values);
+      for (size_t channel = 5; channel < inner; channel += inner / 8)
+        for (size_t i = 0; i < (up ? columns : values->size() / columns); ++i) {
+          float& value = up ? (*values)[(inner + channel) * columns + i] : (*values)[i * columns + channel];
+          value = up ? value * 50 : value / 50;
+        }
+      weights->add({name, DType::F32, tensor.shape, std::as_bytes(std::span(*values))}, "outliers");
+      weights->keep(values);
+    }
+    weights->keep(checkpoint_.weights);
+    return std::make_shared<const Plan>(plan_phi3(checkpoint_.config, weights, "outliers"));
+  }
+
   Checkpoint checkpoint_;
   std::shared_ptr<const Plan> plan_;
 };
@@ -115,6 +141,20 @@ TEST_F(DemoTest, PerplexityByFormat) {
     options.kv_format = KvFormat::Fp32;
     options.activation_format = ActivationFormat::Int8;
     EXPECT_NEAR(perplexity_of(options, recipe), weights, most_change * weights);
+  }
+}
+
+TEST_F(DemoTest, OutliersCostLittle) {
+  DeviceOptions exact;
+  exact.kv_format = KvFormat::Fp32;
+  exact.activation_format = ActivationFormat::Fp32;
+  std::shared_ptr<const Plan> outliers = with_outliers();
+  for (const char* const name : {"int8", "int4 group 128 symmetric"}) {
+    SCOPED_TRACE(name);
+    const double without = perplexity_of(exact, recipe_of(name));
+    std::swap(plan_, outliers);
+    EXPECT_NEAR(perplexity_of({}, recipe_of(name)), without, 0.01 * without);
+    std::swap(plan_, outliers);
   }
 }
 

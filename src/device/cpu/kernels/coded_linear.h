@@ -457,6 +457,12 @@ class CodesAhead {
   const std::byte* from_;
 };
 
+// Up to tile_tokens of a block's tokens on vector registers; tiles_amx.h has them on tiles.
+template <typename Product>
+PHILO_INLINE void block_tokens(Product, const Work& work, const Block& block, size_t token, size_t tokens, float* kept) {
+  coded_block_tokens_of<Product>(work, block, token, tokens, kept);
+}
+
 // Weights are made ready once for a block of tokens, in pieces that stay in the first cache beside a tile's activations.
 template <typename Product>
 void many_coded_tokens(const Work& work) {
@@ -494,18 +500,21 @@ void many_coded_tokens(const Work& work) {
         for (size_t token = first_token; token < end_token; token += Product::tile_tokens) {
           constexpr size_t tile = Product::tile_tokens;
           ahead.fetch(4);
-          coded_block_tokens_of<Product>(work, block, token, end_token - token < tile ? end_token - token : tile,
-                                   kept + (token - first_token) * coded_block_rows);
+          block_tokens(Product{}, work, block, token, end_token - token < tile ? end_token - token : tile, kept + (token - first_token) * coded_block_rows);
         }
       }
     }
 }
 
-template <typename Product>
-void coded_linear(const CodedLinearTask& task) {
+PHILO_INLINE Work work_of(const CodedLinearTask& task) {
   const bool by_row = task.weight.group == task.weight.depth;
   const size_t span = by_row ? 128 : task.weight.group;
-  const Work work{task, by_row, span, (task.weight.depth + span - 1) / span};
+  return {task, by_row, span, (task.weight.depth + span - 1) / span};
+}
+
+template <typename Product>
+void coded_linear(const CodedLinearTask& task) {
+  const Work work = work_of(task);
   if (task.tokens < fewest_many_tokens) few_coded_tokens<Product>(work);
   else many_coded_tokens<Product>(work);
 }

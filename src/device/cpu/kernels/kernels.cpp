@@ -7,7 +7,7 @@
 // X(table, condition): best first, scalar last. Processors with AVX-512 but without its dot product (Skylake) take avx2.
 #if defined(__x86_64__)
 #define PHILO_KERNEL_TABLES(X)                                                                                       \
-  X(avx512, features.avx512_vnni)                                                                                    \
+  X(amx, features.avx512_vnni && may_use_tiles()) X(avx512, features.avx512_vnni)                                    \
   X(avx_vnni, features.avx_vnni) X(avx_vnni_evex, features.avx512_vnni) X(avx2, features.avx2) X(scalar, true)
 #elif defined(__aarch64__)
 #define PHILO_KERNEL_TABLES(X) X(neon, features.neon_dotprod) X(scalar, true)

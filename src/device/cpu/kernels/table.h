@@ -1,12 +1,6 @@
 // Writes the operations for the instruction set whose vector words were included before, and fills its table.
 
-// Loops over the parts of a tile must disappear, or its sums leave the registers.
-#if defined(__clang__)
-#define PHILO_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define PHILO_UNROLL _Pragma("GCC unroll 16")
-#endif
-
+#include "device/cpu/kernels/unroll.h"
 #include "device/cpu/kernels/linear.h"
 #include "device/cpu/kernels/quantize_input.h"
 #include "device/cpu/kernels/coded_linear.h"
