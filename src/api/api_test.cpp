@@ -129,6 +129,9 @@ TEST(ApiErrors, NullPointersAreRefused) {
   {
     Problem p;
     refused(philo_devices(nullptr, &p.error), p);
+  }
+  {
+    Problem p;
     refused(philo_set_onnxruntime(nullptr, &p.error), p);
   }
   {
