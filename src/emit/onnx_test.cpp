@@ -59,7 +59,10 @@ void read_tensor(protozero::pbf_message<onnx::Tensor> tensor, Read& read) {
     } else if (tensor.tag() == onnx::Tensor::ExternalData) {
       protozero::pbf_message<onnx::StringStringEntry> entry = tensor.get_message();
       std::string key, value;
-      while (entry.next()) (entry.tag() == onnx::StringStringEntry::Key ? key : value) = text_of(entry.get_view());
+      while (entry.next()) {
+        std::string& part = entry.tag() == onnx::StringStringEntry::Key ? key : value;
+        part = text_of(entry.get_view());
+      }
       if (key == "location") EXPECT_EQ(value, "model.onnx.data");
       if (key == "offset") read.offsets[name] = std::stoll(value);
     } else {
