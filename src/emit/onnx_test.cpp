@@ -252,7 +252,7 @@ TEST(Onnx, InitializersLieInTheDataWithoutOverlap) {
 }
 
 TEST(Onnx, LargeConstantsBeginAtPagesBeyondEveryLimit) {
-  OnnxGraph graph;
+  OnnxGraphWriter graph;
   graph.reserve(100);
   EXPECT_EQ(graph.reserve(10), 128u);
   EXPECT_EQ(graph.reserve(uint64_t{5} << 30), 65536u);
