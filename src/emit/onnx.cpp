@@ -71,7 +71,7 @@ class Emitter {
 
   static std::string layer_name(int layer) { return "/model/layers." + std::to_string(layer); }
 
-  std::string add(std::string_view type, std::string name, std::vector<std::string> inputs, std::vector<std::pair<std::string_view, OnnxNode::Setting>> attributes = {}) {
+  std::string add(std::string_view type, std::string name, std::vector<std::string> inputs, std::vector<std::pair<std::string_view, OnnxOperator::Setting>> attributes = {}) {
     return graph_.add({type, onnx_domain, std::move(name), std::move(inputs), std::move(attributes)});
   }
   std::string cast(const std::string& value, const std::string& name, DataType to) { return add("Cast", name, {value}, {{"to", static_cast<int64_t>(to)}}); }
@@ -136,7 +136,7 @@ class Emitter {
     const std::string out = base + "/output_0";
     if (x.is_sum) {
       const std::string sum = base + "/output_3";
-      OnnxNode node{"SkipSimplifiedLayerNormalization", microsoft_domain, base + "/SkipLayerNorm", {x.parts[0], x.parts[1], weight}, {{"epsilon", config_.rms_epsilon}}, {out}};
+      OnnxOperator node{"SkipSimplifiedLayerNormalization", microsoft_domain, base + "/SkipLayerNorm", {x.parts[0], x.parts[1], weight}, {{"epsilon", config_.rms_epsilon}}, {out}};
       if (!last) node.outputs = {out, "", "", sum};
       graph_.add(std::move(node));
       x = {{sum}};
@@ -242,7 +242,7 @@ class Emitter {
 
   void add_choice_of_tables() {
     const auto branch = [&](const std::string& size, int64_t rows) {
-      OnnxGraph tables;
+      OnnxGraphWriter tables;
       for (const std::string name : {"cos_cache", "sin_cache"}) {
         const std::string out = tables.add({"Identity", onnx_domain, "/" + size + "/" + name + "/Identity", {name + "_" + size}, {}, {name + "_" + size + "_chosen"}});
         tables.output(out, float_, std::vector<OnnxDimension>{rows, config_.rotary_size / 2});
@@ -301,7 +301,7 @@ class Emitter {
   const Plan& plan_;
   const ModelConfig& config_;
   const OnnxVariant& variant_;
-  OnnxGraph graph_;
+  OnnxGraphWriter graph_;
   OnnxWeights weights_;
   DataType float_;
   bool rotates_inside_, by_position_, chooses_factors_;

@@ -40,7 +40,7 @@ int64_t block_of(const CodeFormat& codes, int64_t columns) {
 
 }  // namespace
 
-OnnxWeights::OnnxWeights(OnnxGraph& graph, const OnnxVariant& variant)
+OnnxWeights::OnnxWeights(OnnxGraphWriter& graph, const OnnxVariant& variant)
     : graph_(graph), variant_(variant), float_(variant.half ? DataType::Float16 : DataType::Float) {}
 
 Segment OnnxWeights::written(const Segment& segment) const {
@@ -85,7 +85,7 @@ std::string OnnxWeights::block_product(const std::string& node, const std::strin
     const auto bytes = static_cast<int64_t>(zero_point_row_bytes(matrix));
     inputs.push_back(graph_.constant(name + ".weight_zero_points", DataType::Uint8, {matrix.rows, bytes}, *matrix.zero_point));
   }
-  OnnxNode made{"MatMulNBits", microsoft_domain, node + "_Q" + bits, std::move(inputs), {{"K", columns}, {"N", matrix.rows}}};
+  OnnxOperator made{"MatMulNBits", microsoft_domain, node + "_Q" + bits, std::move(inputs), {{"K", columns}, {"N", matrix.rows}}};
   if (variant_.accuracy != 0) made.attributes.emplace_back("accuracy_level", static_cast<int64_t>(variant_.accuracy));
   made.attributes.emplace_back("bits", static_cast<int64_t>(codes.bits));
   made.attributes.emplace_back("block_size", matrix.block);
@@ -101,7 +101,7 @@ std::string OnnxWeights::decoded_columns(const std::string& node, const std::str
   std::vector<std::string> inputs = {graph_.constant(name + ".weight_quantized", DataType::Uint8, {columns, matrix.rows}, matrix.numbers),
                                      graph_.constant(name + ".weight_scales", matrix.wide_scales ? DataType::Float : DataType::Float16, shape, *matrix.scale)};
   inputs.push_back(graph_.constant(name + ".weight_zero_points", DataType::Uint8, shape, *matrix.zero_point));
-  OnnxNode made{"DequantizeLinear", onnx_domain, node + "/DequantizeLinear", std::move(inputs), {{"axis", int64_t{groups == 1 ? 1 : 0}}}};
+  OnnxOperator made{"DequantizeLinear", onnx_domain, node + "/DequantizeLinear", std::move(inputs), {{"axis", int64_t{groups == 1 ? 1 : 0}}}};
   if (groups > 1) made.attributes.emplace_back("block_size", codes.group_size);
   return graph_.add(std::move(made));
 }

@@ -12,7 +12,7 @@ namespace philo {
 
 class OnnxWeights {
  public:
-  OnnxWeights(OnnxGraph& graph, const OnnxVariant& variant);
+  OnnxWeights(OnnxGraphWriter& graph, const OnnxVariant& variant);
 
   // x (…, columns) times rows [first_row, first_row + rows) of the segment: (…, rows) of the graph's float. `node` names the node,
   // "/model/layers.0/attn/qkv_proj/MatMul"; `output` its output where that has a name of its own.
@@ -34,7 +34,7 @@ class OnnxWeights {
   std::string gathered_blocks(const std::string& node, const std::string& name, const OnnxMatrix& matrix, const std::string& indices);
   std::string float_columns(const std::string& node, const std::string& name, const Segment& segment, int64_t first_row, int64_t rows);
 
-  OnnxGraph& graph_;
+  OnnxGraphWriter& graph_;
   const OnnxVariant& variant_;
   onnx::DataType float_;
   std::vector<OnnxMatrix> matrices_;
