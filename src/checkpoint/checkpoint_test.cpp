@@ -11,6 +11,7 @@
 
 #include "base/refusal.h"
 #include "base/temporary_folder.h"
+#include "fake/onnx_graph.h"
 #include "fake/openvino_graph.h"
 
 namespace philo {
@@ -232,6 +233,127 @@ TEST_F(OpenvinoCheckpoint, NeedsTheFilesBesideIt) {
     const std::string text = read_text_file(folder_.path(name));
     std::filesystem::remove(folder_.path(name));
     EXPECT_TRUE(says(refusal_of(folder_.path()), std::string(name) + ": is missing; optimum-cli export openvino writes it"));
+    folder_.write(name, text);
+  }
+}
+
+// A folder of ONNX Runtime GenAI: a small network, genai_config.json, and config.json where a test writes it.
+class OnnxCheckpoint : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"tokenizer.json", "tokenizer_config.json"}) folder_.write(name, read_text_file(join_path(models, "form-float32/" + std::string(name))));
+    write();
+  }
+  void write(const Json& patch = {}) {
+    const FakeOnnxModel model = net_.model();
+    folder_.write("model.onnx", model.model());
+    folder_.write("model.onnx.data", model.external);
+    Json config = {{"model", {{"type", "phi3"}, {"context_length", net_.context}, {"vocab_size", 320}, {"eos_token_id", {303, 306}}, {"a_new_key", 1},
+                              {"decoder", {{"filename", "model.onnx"}, {"num_hidden_layers", 2}, {"num_attention_heads", 2}, {"num_key_value_heads", 1}, {"head_size", 16}, {"hidden_size", 32},
+                                           {"sliding_window", {{"window_size", 9}}}, {"outputs", {{"logits", "logits"}}}}}}},
+                   {"search", {{"do_sample", true}, {"temperature", 0.5}, {"top_k", 7}}}};
+    if (!patch.is_null()) config.merge_patch(patch);
+    folder_.write("genai_config.json", config.dump());
+  }
+  FakeOnnxPhi3 net_;
+  TemporaryFolder folder_;
+};
+
+TEST_F(OnnxCheckpoint, OpensWithoutConfigJson) {
+  net_.theta = 250000;
+  write();
+  const Checkpoint checkpoint = open_checkpoint(folder_.path());
+  EXPECT_EQ(checkpoint.kind, "ONNX Runtime GenAI folder");
+  EXPECT_EQ(checkpoint.config.rope_theta, 250000);
+  EXPECT_EQ(checkpoint.config.rms_epsilon, 1e-5f);
+  EXPECT_EQ(checkpoint.config.window, 9);
+  EXPECT_EQ(checkpoint.config.context, 64);
+  EXPECT_EQ(checkpoint.config.rotary_size, 16);
+  EXPECT_EQ(checkpoint.defaults.do_sample, true);
+  EXPECT_EQ(checkpoint.defaults.temperature, 0.5);
+  EXPECT_EQ(checkpoint.defaults.top_k, 7);
+  std::string ends;
+  for (const StopToken& token : checkpoint.stop_tokens) ends += std::to_string(token.id) + " " + token.source + "; ";
+  EXPECT_TRUE(says(ends, "306 genai_config.json")) << ends;
+  EXPECT_EQ(checkpoint.made_files.size(), 2u);
+  ASSERT_EQ(checkpoint.notes.size(), 2u);
+  EXPECT_TRUE(says(checkpoint.notes[0], "there is no config.json"));
+  EXPECT_TRUE(says(checkpoint.notes[1], "without the sliding window of 9 tokens"));
+}
+
+TEST_F(OnnxCheckpoint, FindsLongRopeInItsTables) {
+  net_.short_context = 24;
+  for (const bool joined : {false, true}) {
+    net_.joined_caches = joined;
+    {
+      std::filesystem::remove(folder_.path("config.json"));
+      write();
+      // The tables have no attention factor, which config.json must say then.
+      const Checkpoint checkpoint = open_checkpoint(folder_.path());
+      ASSERT_TRUE(checkpoint.config.long_rope);
+      EXPECT_EQ(checkpoint.config.long_rope->original_context, 24);
+      EXPECT_FLOAT_EQ(checkpoint.config.long_rope->attention_factor, 1);
+      for (const float factor : checkpoint.config.long_rope->short_factors) EXPECT_EQ(factor, 1);
+      for (const float factor : checkpoint.config.long_rope->long_factors) EXPECT_EQ(factor, 4);
+      folder_.write("config.json", checkpoint.made_files.at("config.json").dump());
+    }
+    const Checkpoint again = open_checkpoint(folder_.path());
+    EXPECT_EQ(again.config.long_rope->long_factors, std::vector<float>(8, 4));
+    EXPECT_EQ(again.made_files.count("config.json"), 0u);
+  }
+}
+
+TEST_F(OnnxCheckpoint, RefusesFilesThatContradictEachOther) {
+  const auto decoder = [](const Json& patch) { return Json{{"model", {{"decoder", patch}}}}; };
+  const std::vector<std::pair<Json, const char*>> all = {
+      {{{"model", {{"type", "phi3small"}}}}, "\"model.type\": is \"phi3small\"; philo runs the dense Phi-3 family"},
+      {{{"model", {{"vision", Json::object()}}}}, "takes more than text"},
+      {{{"model", {{"context_length", 0}}}}, "context_length"},
+      {{{"model", {{"vocab_size", 321}}}}, "is 321, but 320 in the graph"},
+      {decoder({{"num_hidden_layers", 3}}), "is 3, but 2 in the graph"},
+      {decoder({{"head_size", 8}}), "is 8, but 16 in the graph"},
+      {decoder({{"pipeline", Json::array()}}), "cut into parts"},
+      {decoder({{"filename", "../model.onnx"}}), "expected the name of a file in the folder"},
+      {decoder({{"filename", "other.onnx"}}), "other.onnx: is missing"},
+      {decoder({{"outputs", {{"logits", "scores"}}}}), "has no output \"scores\""},
+  };
+  for (const auto& [patch, cause] : all) {
+    SCOPED_TRACE(patch.dump());
+    write(patch);
+    EXPECT_TRUE(says(refusal_of(folder_.path()), cause));
+  }
+}
+
+TEST_F(OnnxCheckpoint, HoldsConfigJsonAgainstTheGraph) {
+  const Json right = {{"model_type", "phi3"}, {"architectures", {"Phi3ForCausalLM"}}, {"hidden_size", 32}, {"intermediate_size", 32}, {"num_hidden_layers", 2}, {"num_attention_heads", 2},
+                      {"num_key_value_heads", 1}, {"vocab_size", 320}, {"max_position_embeddings", 64}, {"rms_norm_eps", 1e-5}, {"rope_theta", 10000.0}};
+  const std::vector<std::pair<Json, const char*>> all = {
+      {{{"num_hidden_layers", 3}}, "the number of layers is 2 in the graph, but 3"},
+      {{{"rope_theta", 10100.0}}, "the only rotary cache holds"},
+      {{{"rope_theta", 10100.0}}, "take it away, and philo takes RoPE from the cache"},
+      {{{"partial_rotary_factor", 0.5}}, "half the rotary size is 8"},
+      {{{"rms_norm_eps", 1e-6}}, "epsilon"},
+      {{{"intermediate_size", 48}}, "has the shape (32, 32), but config.json asks for (48, 32)"},
+  };
+  for (const auto& [patch, cause] : all) {
+    SCOPED_TRACE(patch.dump());
+    Json config = right;
+    config.merge_patch(patch);
+    folder_.write("config.json", config.dump());
+    EXPECT_TRUE(says(refusal_of(folder_.path()), cause));
+  }
+  folder_.write("config.json", right.dump());
+  EXPECT_FALSE(open_checkpoint(folder_.path()).config.window) << "config.json has none";
+  net_.window = 5;
+  write();
+  EXPECT_TRUE(says(refusal_of(folder_.path()), "sliding_window"));
+}
+
+TEST_F(OnnxCheckpoint, NeedsTheFilesBesideIt) {
+  for (const char* name : {"model.onnx.data", "model.onnx", "tokenizer.json", "genai_config.json"}) {
+    const std::string text = read_text_file(folder_.path(name));
+    std::filesystem::remove(folder_.path(name));
+    EXPECT_TRUE(says(refusal_of(folder_.path()), std::string(name) + ": is missing")) << name;
     folder_.write(name, text);
   }
 }

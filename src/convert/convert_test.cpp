@@ -289,6 +289,19 @@ TEST_F(Converting, KeepsCodesForOpenvino) {
   }
 }
 
+TEST_F(Converting, KeepsCodesInItsOwnFolders) {
+  for (const bool symmetric : {true, false}) {
+    const std::string coded = target(symmetric ? "symmetric" : "asymmetric"), again = coded + "-again";
+    ConvertOptions options = options_of(NumberFormat::Int4, 32, symmetric);
+    options.recipe.ratio = 0.6;
+    convert(join_path(models, "medium-4k"), coded, options);
+    ConvertOptions keeping = options_of(NumberFormat::Int4, 128);
+    keeping.keep_codes = true;
+    EXPECT_EQ(convert(coded, again, keeping).relative_error, 0);
+    for (const char* name : {"model.safetensors", "config.json"}) EXPECT_TRUE(read_text_file(join_path(again, name)) == read_text_file(join_path(coded, name))) << name;
+  }
+}
+
 TEST_F(Converting, KeepsEveryRowOfEveryModel) {
   int number = 0;
   for (const std::string& name : folder_entries(models)) {

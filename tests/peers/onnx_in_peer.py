@@ -6,7 +6,8 @@ The builder of onnxruntime-genai makes tiny models: every precision, block size,
 family. For each: codes, scales and zero points of `philo convert --to philo` are those of the builder's file, bit for bit; `philo score
 --logits` is near the logits that plain onnxruntime computes from that file; and `philo run` gives the greedy text of onnxruntime_genai, below
 the window and LongRoPE's limit, up to the first step at which onnxruntime's two best logits are too close to decide. Graphs for devices that
-are not at hand are held by their codes, and by the answers of the same model's CPU folder. What must be refused is.
+are not at hand are held by their codes, and by the answers of the same model's CPU folder. philo's own folders go to ONNX and back with the
+same numbers. What must be refused is.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ import onnxruntime
 from onnx import numpy_helper
 from onnxruntime_genai.models import builder
 from safetensors import safe_open
+from safetensors.numpy import load_file
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "golden"))
@@ -67,6 +69,10 @@ FOLDERS = [("fp32", "mini-4k", "fp32", "cpu", ""),
            ("cpu-fp16", "phi-4", "fp16", "cpu", ""),
            ("webgpu", "mini-128k", "int4", "webgpu", "block_size=32 enable_webgpu_graph=true"),
            ("tensorrt", "wide", "int4", "NvTensorRtRtx", "")]
+# Target and recipe of philo's own folders that go to ONNX and back.
+ROUND_TRIPS = [("wide", "cpu --weight-format int4 --group-size 128"), ("mini-128k", "cpu --weight-format int4 --group-size 32 --asym --ratio 0.6"), ("mini-128k", "dml --weight-format int8"),
+               ("tied", "cpu --weight-format int4 --group-size 64 --sym"), ("medium-4k", "cuda --weight-format fp16"), ("mini-3.5", "webgpu --weight-format int4 --group-size -1"),
+               ("form-float32", "cpu --weight-format fp32"), ("phi-4-mini", "cpu --weight-format fp16")]
 REFUSED = [("exclude_embeds", "wide", "int4", "cpu", "exclude_embeds=true", "exclude_embeds"),
            ("exclude_lm_head", "wide", "int4", "cpu", "exclude_lm_head=true", "exclude_lm_head"),
            ("prepacked", "wide", "int4", "cuda", "block_size=128 matmulnbits_weights_prepacked=1", "packed for one kind of CUDA device")]
@@ -232,6 +238,35 @@ def check_numbers(command, folder, work, model, reference_folder, rounded):
     return held
 
 
+def check_round_trip(command, source, work, options):
+    """philo's own folder, as ONNX and back: the numbers that the two stand for are equal, bit for bit. Faults."""
+    made = [os.path.join(work, name) for name in ("coded", "onnx", "back", "plain", "plain-back")]
+    target = ["--onnx-target", options.split()[0], *(["--weight-format", options.split()[2]] if options.split()[2].startswith("fp") else [])]
+    for arguments in ([source, made[0], *options.split()[1:]], [made[0], made[1], "--to", "onnx", *target], [made[0], made[3], "--weight-format", "fp32"],
+                      [made[1], made[4], "--weight-format", "fp32"]):
+        code, _, error = philo(command, "convert", *arguments)
+        if code:
+            return [f"convert {arguments[1:]} exits with {code}: {error}"]
+    first, second = (load_file(os.path.join(folder, "model.safetensors")) for folder in (made[3], made[4]))
+    faults = []
+    for name, tensor in first.items():
+        parts = [second[other] for other in parts_of(name) if other in second]
+        if name == "lm_head.weight" and not parts:
+            parts = [second["model.embed_tokens.weight"]]
+        if not parts or np.concatenate(parts).tobytes() != tensor.tobytes():
+            faults.append(f"{name} is another after the round trip, or not there")
+    return faults
+
+
+def parts_of(name):
+    """A tensor's names where the graph has it in parts."""
+    if name.endswith("qkv_proj.weight"):
+        return [name] + [name.replace("qkv_proj", part) for part in ("q_proj", "k_proj", "v_proj")]
+    if name.endswith("gate_up_proj.weight"):
+        return [name] + [name.replace("gate_up_proj", part) for part in ("gate_proj", "up_proj")]
+    return [name]
+
+
 def main():
     transformers.logging.set_verbosity_error()
     logging.disable(logging.INFO)
@@ -261,6 +296,16 @@ def main():
             folders += 1
             failed += bool(faults)
             print(f"{compared:8} {held.worst:11.1e}  {held.equal} / {held.due}  {name}: {model} {precision} {provider} {options}{'  FAILED' if faults else ''}", flush=True)
+            for fault in faults:
+                print(f"    {fault}", flush=True)
+        for model, options in ROUND_TRIPS:
+            if wanted and "round-trips" not in wanted:
+                continue
+            with tempfile.TemporaryDirectory(prefix="philo-onnx-in-") as work:
+                faults = check_round_trip(command, source(model), work, options)
+            folders += 1
+            failed += bool(faults)
+            print(f"{'and back':>20}  {model} {options}{'  FAILED' if faults else ''}", flush=True)
             for fault in faults:
                 print(f"    {fault}", flush=True)
         for name, model, precision, provider, options, cause in REFUSED:

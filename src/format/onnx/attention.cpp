@@ -16,13 +16,13 @@ bool is_any(std::string_view type, std::initializer_list<std::string_view> names
 // A query, key or value, followed back to its projection.
 struct Source {
   int projection = -1;
-  const OnnxNode* rotation = nullptr;
+  const OnnxFileNode* rotation = nullptr;
 };
 
-Source source_of(const OnnxGraph& graph, int value) {
+Source source_of(const OnnxFileGraph& graph, int value) {
   Source out;
   for (int depth = 0; depth < most_depth; ++depth) {
-    const OnnxNode* node = graph.node_of(value);
+    const OnnxFileNode* node = graph.node_of(value);
     if (node == nullptr) break;
     if (OnnxMatrices::is_product(node)) {
       out.projection = value;
@@ -43,12 +43,12 @@ Source source_of(const OnnxGraph& graph, int value) {
   throw graph.wrong_value(value, "stands where a query, key or value projection is expected");
 }
 
-void refuse_inputs(const OnnxGraph& graph, const OnnxNode& node, std::initializer_list<std::pair<size_t, const char*>> refused) {
+void refuse_inputs(const OnnxFileGraph& graph, const OnnxFileNode& node, std::initializer_list<std::pair<size_t, const char*>> refused) {
   for (const auto& [place, what] : refused)
     if (node.input(place) >= 0) throw graph.wrong(node, std::string("has ") + what + ", which the dense Phi-3 family has not");
 }
 
-void read_numbers(const OnnxGraph& graph, const OnnxNode& node, OnnxAttention& out) {
+void read_numbers(const OnnxFileGraph& graph, const OnnxFileNode& node, OnnxAttention& out) {
   out.heads = onnx_integer(graph, node, "num_heads", 0);
   if (out.heads < 1) throw graph.wrong(node, "has " + std::to_string(out.heads) + " heads");
   if (const float scale = onnx_real(graph, node, "scale", 0); scale != 0) out.scale = scale;
@@ -57,18 +57,19 @@ void read_numbers(const OnnxGraph& graph, const OnnxNode& node, OnnxAttention& o
   if (const int64_t window = onnx_integer(graph, node, "local_window_size", -1); window > 0) out.window = window;
 }
 
-void read_rotation(const OnnxGraph& graph, const OnnxNode& node, const Source& query, const Source& key, const Source& value, size_t cosines, OnnxAttention& out) {
+void read_rotation(const OnnxFileGraph& graph, const OnnxFileNode& node, const Source& query, const Source& key, const Source& value, size_t cosines, OnnxAttention& out) {
   out.positions = -1;
   if (onnx_integer(graph, node, "do_rotary", 0) != 0) {
     if (query.rotation != nullptr || key.rotation != nullptr) throw graph.wrong(node, "rotates queries or keys that are rotated already");
     if (onnx_integer(graph, node, "rotary_interleaved", 0) != 0) throw graph.wrong(node, "rotates neighbouring numbers (rotary_interleaved), not halves as a Phi-3 does");
     out.cosines = node.input(cosines);
     out.sines = node.input(cosines + 1);
+    if (node.type == "GroupQueryAttention") out.positions = node.input(9);
     return;
   }
-  const OnnxNode *first = query.rotation, *second = key.rotation;
+  const OnnxFileNode *first = query.rotation, *second = key.rotation;
   if (first == nullptr || second == nullptr || value.rotation != nullptr) throw graph.wrong(node, "has queries, keys or values that are not rotated as a Phi-3's");
-  for (const OnnxNode* rotation : {first, second}) {
+  for (const OnnxFileNode* rotation : {first, second}) {
     if (onnx_integer(graph, *rotation, "interleaved", 0) != 0) throw graph.wrong(*rotation, "rotates neighbouring numbers (interleaved), not halves as a Phi-3 does");
     if (onnx_real(graph, *rotation, "scale", 1) != 1) throw graph.wrong(*rotation, "scales what it rotates");
   }
@@ -80,8 +81,8 @@ void read_rotation(const OnnxGraph& graph, const OnnxNode& node, const Source& q
 
 }  // namespace
 
-OnnxAttention read_onnx_attention(const OnnxGraph& graph, int value) {
-  const OnnxNode* node = graph.node_of(behind_casts(graph, value));
+OnnxAttention read_onnx_attention(const OnnxFileGraph& graph, int value) {
+  const OnnxFileNode* node = graph.node_of(behind_casts(graph, value));
   for (int depth = 0; depth < most_depth && node != nullptr && is_any(node->type, {"Reshape", "Transpose"}); ++depth) node = graph.node_of(behind_casts(graph, node->input(0)));
   if (node == nullptr || !is_any(node->type, {"GroupQueryAttention", "PagedAttention", "MultiHeadAttention"}))
     throw graph.wrong_value(value, "stands where GroupQueryAttention is expected; philo reads what ONNX Runtime GenAI's builder makes of a Phi-3");

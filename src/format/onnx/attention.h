@@ -15,10 +15,10 @@ struct OnnxAttention {
   std::optional<float> scale;
   std::optional<int64_t> window;
   int cosines, sines;            // values: the rotary caches
-  int positions;                 // the value that RotaryEmbedding takes positions from; -1 where attention rotates itself
+  int positions;                 // the value that rotation takes positions from; -1 where attention counts them itself
 };
 
 // `value` is what the output projection reads. Throws ErrorCode::Input where it is no attention of a Phi-3.
-OnnxAttention read_onnx_attention(const OnnxGraph& graph, int value);
+OnnxAttention read_onnx_attention(const OnnxFileGraph& graph, int value);
 
 }  // namespace philo

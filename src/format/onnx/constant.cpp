@@ -12,7 +12,7 @@ namespace {
 constexpr int most_passed = 16;  // conversions in a row
 constexpr int64_t most_size = int64_t{1} << 24;  // rows or columns
 
-bool is_operation(const OnnxNode* node, std::string_view type) { return node != nullptr && node->type == type; }
+bool is_operation(const OnnxFileNode* node, std::string_view type) { return node != nullptr && node->type == type; }
 
 // The constant's view as a tensor of another shape.
 Tensor viewed(const OnnxConstant& constant, DType dtype, std::vector<int64_t> shape) { return {constant.name, dtype, std::move(shape), constant.bytes, constant.file}; }
@@ -48,16 +48,16 @@ std::optional<DType> onnx_float_type(onnx::DataType type) {
   return {};
 }
 
-int behind_casts(const OnnxGraph& graph, int value) {
+int behind_casts(const OnnxFileGraph& graph, int value) {
   for (int passed = 0; passed < most_passed; ++passed) {
-    const OnnxNode* node = graph.node_of(value);
+    const OnnxFileNode* node = graph.node_of(value);
     if (node == nullptr || (node->type != "Cast" && node->type != "Identity") || node->input(0) < 0) return value;
     value = node->input(0);
   }
   throw graph.wrong_value(value, "follows on too many conversions");
 }
 
-std::optional<std::vector<double>> onnx_numbers(const OnnxGraph& graph, int value, size_t most) {
+std::optional<std::vector<double>> onnx_numbers(const OnnxFileGraph& graph, int value, size_t most) {
   const OnnxConstant* constant = graph.constant_of(behind_casts(graph, value));
   if (constant == nullptr || static_cast<uint64_t>(constant->elements()) > most) return {};
   std::vector<double> out(static_cast<size_t>(constant->elements()));
@@ -82,7 +82,7 @@ std::optional<std::vector<double>> onnx_numbers(const OnnxGraph& graph, int valu
 // The constants that one matrix of codes is made of.
 class OnnxCodes {
  public:
-  OnnxCodes(OnnxMatrices& matrices, const OnnxNode& node, std::string name) : matrices_(matrices), graph_(matrices.graph_), node_(node) {
+  OnnxCodes(OnnxMatrices& matrices, const OnnxFileNode& node, std::string name) : matrices_(matrices), graph_(matrices.graph_), node_(node) {
     matrix_.name = std::move(name);
     matrix_.zero_points_kind = CodedMatrix::ZeroPoints::None;
   }
@@ -129,6 +129,39 @@ class OnnxCodes {
     if (zero_points != nullptr && padded) take_padded_zero_points(*zero_points);
     else if (zero_points != nullptr) take_zero_point_nibbles(*zero_points, codes.type);
     else if (!matrix_.format.symmetric) make_zero_points(std::vector<std::byte>(static_cast<size_t>(matrix_.rows * groups_)));
+    return std::move(matrix_);
+  }
+
+  // (codes - zero points) * scales of looked-up rows, where philo found no operation that does it at once: codes of one byte each.
+  CodedMatrix of_spelled_lookup() {
+    const auto wrong = [&] { return graph_.wrong(node_, "stands where the embedding is expected, and is no product of looked-up codes and scales"); };
+    const OnnxFileNode* difference = graph_.node_of(behind_casts(graph_, node_.input(0)));
+    if (!is_operation(difference, "Sub")) throw wrong();
+    int64_t group = 0;
+    const auto table = [&](int value) -> const OnnxConstant& {
+      const OnnxFileNode* lookup = graph_.node_of(behind_casts(graph_, value));
+      if (is_operation(lookup, "Gather") && onnx_integer(graph_, *lookup, "axis", 0) == -1) {  // from groups to their columns
+        const OnnxFileNode* division = graph_.node_of(behind_casts(graph_, lookup->input(1)));
+        const auto size = is_operation(division, "Div") ? onnx_numbers(graph_, division->input(1), 1) : std::nullopt;
+        if (!size || size->size() != 1 || !((*size)[0] >= 1 && (*size)[0] <= static_cast<double>(most_size))) throw wrong();
+        group = static_cast<int64_t>((*size)[0]);
+        lookup = graph_.node_of(behind_casts(graph_, lookup->input(0)));
+      }
+      const OnnxConstant* found = is_operation(lookup, "Gather") ? graph_.constant_of(lookup->input(0)) : nullptr;
+      if (found == nullptr || found->shape.size() != 2) throw wrong();
+      return *found;
+    };
+    const OnnxConstant &codes = table(difference->input(0)), &zero_points = table(difference->input(1)), &scales = table(node_.input(1));
+    if (codes.type != onnx::DataType::Uint8 || zero_points.type != onnx::DataType::Uint8) throw wrong_constant(codes, "expected UINT8 of the shape (tokens, width)");
+    matrix_.rows = size(codes.shape[0], "the number of tokens");
+    matrix_.columns = size(codes.shape[1], "the width");
+    set_format(8, group == 0 ? matrix_.columns : group);
+    matrix_.codes_kind = CodedMatrix::Codes::Bytes;
+    matrix_.codes = viewed(codes, DType::U8, codes.shape);
+    take_scales(scales);
+    if (zero_points.elements() != matrix_.rows * groups_) throw wrong_constant(zero_points, "expected a zero point for each of " + std::to_string(matrix_.rows * groups_) + " groups");
+    matrix_.zero_points_kind = CodedMatrix::ZeroPoints::Bytes;
+    matrix_.zero_points = viewed(zero_points, DType::U8, {matrix_.rows, groups_});
     return std::move(matrix_);
   }
 
@@ -292,13 +325,13 @@ class OnnxCodes {
   }
 
   OnnxMatrices& matrices_;
-  const OnnxGraph& graph_;
-  const OnnxNode& node_;
+  const OnnxFileGraph& graph_;
+  const OnnxFileNode& node_;
   CodedMatrix matrix_{};
   int64_t block_ = 0, groups_ = 0;
 };
 
-bool OnnxMatrices::is_product(const OnnxNode* node) { return is_operation(node, "MatMul") || is_operation(node, "MatMulNBits"); }
+bool OnnxMatrices::is_product(const OnnxFileNode* node) { return is_operation(node, "MatMul") || is_operation(node, "MatMulNBits"); }
 
 Tensor OnnxMatrices::made(const std::string& name, DType dtype, std::vector<int64_t> shape, std::vector<std::byte> bytes) {
   made_bytes_ += bytes.size();
@@ -309,9 +342,9 @@ Tensor OnnxMatrices::made(const std::string& name, DType dtype, std::vector<int6
 }
 
 // A float matrix behind Cast and Transpose, or codes behind DequantizeLinear.
-OnnxMatrix OnnxMatrices::plain(int value, bool turned_before, const std::string& name) {
+OnnxFileMatrix OnnxMatrices::plain(int value, bool turned_before, const std::string& name) {
   value = behind_casts(graph_, value);
-  const OnnxNode* node = graph_.node_of(value);
+  const OnnxFileNode* node = graph_.node_of(value);
   if (is_operation(node, "Transpose")) {
     const auto order = node->attributes.find("perm");
     if (order != node->attributes.end() && order->second.integers != std::vector<int64_t>{1, 0}) throw graph_.wrong(*node, "turns a weight in more than two dimensions");
@@ -335,34 +368,36 @@ OnnxMatrix OnnxMatrices::plain(int value, bool turned_before, const std::string&
   return tensor;
 }
 
-OnnxMatrix OnnxMatrices::of_product(const OnnxNode& product, const std::string& name) {
+OnnxFileMatrix OnnxMatrices::of_product(const OnnxFileNode& product, const std::string& name) {
   if (product.type == "MatMulNBits") return OnnxCodes(*this, product, name).of_product();
   return plain(product.input(1), false, name);
 }
 
-OnnxMatrix OnnxMatrices::of_embedding(const OnnxNode& lookup, const std::string& name) {
+OnnxFileMatrix OnnxMatrices::of_embedding(const OnnxFileNode& lookup, const std::string& name) {
+  if (lookup.type == "Mul") return OnnxCodes(*this, lookup, name).of_spelled_lookup();
   if (lookup.type == "Gather") {
     if (onnx_integer(graph_, lookup, "axis", 0) != 0) throw graph_.wrong(lookup, "looks up along another axis than an embedding has");
     const int table = behind_casts(graph_, lookup.input(0));
     // Turned once more, so that the two come out even: a table of (width, tokens) is the head's own matrix.
-    if (const OnnxNode* node = graph_.node_of(table); is_operation(node, "Transpose")) return plain(node->input(0), false, name);
+    if (const OnnxFileNode* node = graph_.node_of(table); is_operation(node, "Transpose")) return plain(node->input(0), false, name);
     return plain(table, true, name);
   }
   int table = behind_casts(graph_, lookup.input(0));
-  if (const OnnxNode* node = graph_.node_of(table); is_operation(node, "Reshape")) table = behind_casts(graph_, node->input(0));
+  if (const OnnxFileNode* node = graph_.node_of(table); is_operation(node, "Reshape")) table = behind_casts(graph_, node->input(0));
   const OnnxConstant* codes = graph_.constant_of(table);
   if (codes == nullptr) throw graph_.wrong(lookup, "looks up in no constant");
   return OnnxCodes(*this, lookup, name).of_lookup(*codes);
 }
 
-int OnnxMatrices::place(const OnnxNode& node) const {
-  int value = node.input(node.type == "MatMul" || node.type == "MatMulNBits" ? 1 : 0);
+const std::byte* OnnxMatrices::place(const OnnxFileNode& node) const {
+  int value = node.input(is_product(&node) ? 1 : 0);
   for (int passed = 0; passed < most_passed; ++passed) {
-    const OnnxNode* before = graph_.node_of(value);
+    const OnnxFileNode* before = graph_.node_of(value);
     if (before == nullptr || before->inputs.empty()) break;
     value = before->input(0);
   }
-  return value;
+  const OnnxConstant* constant = graph_.constant_of(value);
+  return constant == nullptr ? nullptr : constant->bytes.data();
 }
 
 }  // namespace philo

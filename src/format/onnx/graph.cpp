@@ -22,7 +22,7 @@ struct Budget {
 };
 
 struct NamedNode {
-  OnnxNode node;
+  OnnxFileNode node;
   std::vector<std::string> inputs, outputs;
 };
 
@@ -30,7 +30,7 @@ class GraphReader {
  public:
   GraphReader(const std::string& file, const OnnxTensorSource& source, Budget& budget, int depth) : source_(source), budget_(budget), depth_(depth) { graph_.file = file; }
 
-  OnnxGraph read(Message<onnx::Graph> message) {
+  OnnxFileGraph read(Message<onnx::Graph> message) {
     while (message.next()) read_field(message);
     for (size_t i = 0; i < graph_.constants.size(); ++i) graph_.values[static_cast<size_t>(define(graph_.constants[i].name))].constant = static_cast<int>(i);
     for (const std::string& name : inputs_)
@@ -117,9 +117,9 @@ class GraphReader {
     if (!named.node.attributes.emplace(name, std::move(out)).second) throw graph_.wrong(named.node, "has the attribute " + shown(name) + " twice");
   }
 
-  std::shared_ptr<const OnnxGraph> read_branch(Message<onnx::Graph> message) {
+  std::shared_ptr<const OnnxFileGraph> read_branch(Message<onnx::Graph> message) {
     if (depth_ == deepest_branch) throw message.wrong("graphs lie in graphs deeper than " + std::to_string(deepest_branch));
-    return std::make_shared<const OnnxGraph>(GraphReader(graph_.file, source_, budget_, depth_ + 1).read(message));
+    return std::make_shared<const OnnxFileGraph>(GraphReader(graph_.file, source_, budget_, depth_ + 1).read(message));
   }
 
   // A Constant's output is a constant like any other; so the operation itself goes.
@@ -178,7 +178,7 @@ class GraphReader {
     graph_.nodes.push_back(std::move(named.node));
   }
 
-  int resolve(const std::string& name, const OnnxNode* reader) {
+  int resolve(const std::string& name, const OnnxFileNode* reader) {
     const auto found = places_.find(name);
     if (found != places_.end()) return found->second;
     if (depth_ > 0) return define(name);  // of the graph around
@@ -209,7 +209,7 @@ class GraphReader {
       if (open[i] != 0) throw graph_.wrong(graph_.nodes[i], "reads from itself through other operations: they form a cycle");
   }
 
-  OnnxGraph graph_;
+  OnnxFileGraph graph_;
   const OnnxTensorSource& source_;
   Budget& budget_;
   int depth_;
@@ -220,46 +220,46 @@ class GraphReader {
 
 }  // namespace
 
-const OnnxNode* OnnxGraph::node_of(int value) const {
+const OnnxFileNode* OnnxFileGraph::node_of(int value) const {
   const int node = value < 0 ? -1 : values[static_cast<size_t>(value)].node;
   return node < 0 ? nullptr : &nodes[static_cast<size_t>(node)];
 }
 
-const OnnxConstant* OnnxGraph::constant_of(int value) const {
+const OnnxConstant* OnnxFileGraph::constant_of(int value) const {
   const int constant = value < 0 ? -1 : values[static_cast<size_t>(value)].constant;
   return constant < 0 ? nullptr : &constants[static_cast<size_t>(constant)];
 }
 
-int OnnxGraph::find(std::string_view value) const {
+int OnnxFileGraph::find(std::string_view value) const {
   const auto found = std::find_if(values.begin(), values.end(), [&](const OnnxValue& one) { return one.name == value; });
   return found == values.end() ? -1 : static_cast<int>(found - values.begin());
 }
 
-Error OnnxGraph::wrong(const OnnxNode& node, const std::string& what) const {
+Error OnnxFileGraph::wrong(const OnnxFileNode& node, const std::string& what) const {
   return input_error(file, "the operation " + shown(node.name.empty() && !node.outputs.empty() && node.outputs[0] >= 0 ? values[static_cast<size_t>(node.outputs[0])].name : node.name) + " (" +
                                shown(node.type, 40) + ") " + what);
 }
 
-Error OnnxGraph::wrong_value(int value, const std::string& what) const {
-  if (const OnnxNode* node = node_of(value)) return wrong(*node, what);
+Error OnnxFileGraph::wrong_value(int value, const std::string& what) const {
+  if (const OnnxFileNode* node = node_of(value)) return wrong(*node, what);
   return input_error(file, (value < 0 ? std::string("an input that is left out") : "the value " + shown(values[static_cast<size_t>(value)].name)) + " " + what);
 }
 
-int64_t onnx_integer(const OnnxGraph& graph, const OnnxNode& node, std::string_view name, int64_t fallback) {
+int64_t onnx_integer(const OnnxFileGraph& graph, const OnnxFileNode& node, std::string_view name, int64_t fallback) {
   const auto found = node.attributes.find(name);
   if (found == node.attributes.end()) return fallback;
   if (found->second.type != onnx::AttributeType::Int) throw graph.wrong(node, "has the attribute " + shown(name) + ", which is no integer");
   return found->second.integer;
 }
 
-float onnx_real(const OnnxGraph& graph, const OnnxNode& node, std::string_view name, float fallback) {
+float onnx_real(const OnnxFileGraph& graph, const OnnxFileNode& node, std::string_view name, float fallback) {
   const auto found = node.attributes.find(name);
   if (found == node.attributes.end()) return fallback;
   if (found->second.type != onnx::AttributeType::Float) throw graph.wrong(node, "has the attribute " + shown(name) + ", which is no float");
   return found->second.real;
 }
 
-OnnxGraph parse_onnx_graph(std::span<const std::byte> model, const std::string& file, const MappedFile* mapped, const OpenOnnxExternal& open) {
+OnnxFileGraph parse_onnx_graph(std::span<const std::byte> model, const std::string& file, const MappedFile* mapped, const OpenOnnxExternal& open) {
   const auto* const begin = reinterpret_cast<const char*>(model.data());
   Message<onnx::Model> message(std::string_view(begin, model.size()), {&file, begin});
   std::optional<Message<onnx::Graph>> graph;
@@ -276,7 +276,7 @@ OnnxGraph parse_onnx_graph(std::span<const std::byte> model, const std::string& 
   Budget budget;
   std::map<const std::byte*, size_t> files = {{model.data(), model.size()}};
   const OnnxTensorSource source{mapped, open, files};
-  OnnxGraph out = GraphReader(file, source, budget, 0).read(*graph);
+  OnnxFileGraph out = GraphReader(file, source, budget, 0).read(*graph);
   for (const auto& [place, bytes] : files) out.file_bytes += bytes;
   return out;
 }

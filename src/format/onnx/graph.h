@@ -25,7 +25,7 @@ struct OnnxConstant {
   int64_t elements() const;
 };
 
-struct OnnxGraph;
+struct OnnxFileGraph;
 
 struct OnnxAttribute {
   onnx::AttributeType type = onnx::AttributeType::Undefined;
@@ -33,10 +33,10 @@ struct OnnxAttribute {
   float real = 0;
   std::string text;
   std::vector<int64_t> integers;
-  std::shared_ptr<const OnnxGraph> graph;
+  std::shared_ptr<const OnnxFileGraph> graph;
 };
 
-struct OnnxNode {
+struct OnnxFileNode {
   std::string name, type, domain;   // "/model/layers.0/attn/qkv_proj/MatMul_Q4", "MatMulNBits", "com.microsoft"
   std::vector<int> inputs, outputs;  // values; -1 for one that is left out
   std::map<std::string, OnnxAttribute, std::less<>> attributes;
@@ -50,25 +50,25 @@ struct OnnxValue {
   int constant = -1;          // among the constants
 };
 
-struct OnnxGraph {
+struct OnnxFileGraph {
   std::string file;  // model.onnx, for messages
-  std::vector<OnnxNode> nodes;  // no node reads from itself, directly or through others
+  std::vector<OnnxFileNode> nodes;  // no node reads from itself, directly or through others
   std::vector<OnnxValue> values;
   std::vector<OnnxConstant> constants;
   std::vector<int> inputs, outputs;  // values; inputs without the constants among them
   std::vector<std::shared_ptr<const std::vector<std::byte>>> owned;  // bytes of constants that were not stored as bytes
   size_t file_bytes = 0;  // of the model and its external data: what is made from them in memory has its bound by it
 
-  const OnnxNode* node_of(int value) const;          // nullptr where nothing computes it
+  const OnnxFileNode* node_of(int value) const;          // nullptr where nothing computes it
   const OnnxConstant* constant_of(int value) const;  // nullptr where it is none
   int find(std::string_view value) const;            // -1 where there is none
-  Error wrong(const OnnxNode& node, const std::string& what) const;  // names the operation
+  Error wrong(const OnnxFileNode& node, const std::string& what) const;  // names the operation
   Error wrong_value(int value, const std::string& what) const;
 };
 
 // Attributes, or what ONNX says of those that are left out. Throws ErrorCode::Input for one of another type.
-int64_t onnx_integer(const OnnxGraph& graph, const OnnxNode& node, std::string_view name, int64_t fallback);
-float onnx_real(const OnnxGraph& graph, const OnnxNode& node, std::string_view name, float fallback);
+int64_t onnx_integer(const OnnxFileGraph& graph, const OnnxFileNode& node, std::string_view name, int64_t fallback);
+float onnx_real(const OnnxFileGraph& graph, const OnnxFileNode& node, std::string_view name, float fallback);
 
 int onnx_element_bits(onnx::DataType type);  // 0 for types that philo does not know the size of
 std::string onnx_type_name(onnx::DataType type);  // "FLOAT16"
@@ -84,6 +84,6 @@ using OpenOnnxExternal = std::function<OnnxExternal(const std::string& location)
 // Throws ErrorCode::Input with file and cause: no ONNX model, messages that end early, names that repeat or lead nowhere, operations in
 // cycles, constants whose shape wraps, whose bytes are more or fewer than their shape takes, or that lie past the end of their file; and
 // for models that philo does not read: sparse constants, functions, strings. `mapped` is the file that `model` views, or nullptr.
-OnnxGraph parse_onnx_graph(std::span<const std::byte> model, const std::string& file, const MappedFile* mapped, const OpenOnnxExternal& open);
+OnnxFileGraph parse_onnx_graph(std::span<const std::byte> model, const std::string& file, const MappedFile* mapped, const OpenOnnxExternal& open);
 
 }  // namespace philo

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t most_layers = 4096;
 
-bool is(const OnnxNode* node, std::string_view type) { return node != nullptr && node->type == type; }
+bool is(const OnnxFileNode* node, std::string_view type) { return node != nullptr && node->type == type; }
 
 // A norm's weights and what it normalizes: a value, or the sum of two that SkipSimplifiedLayerNormalization adds itself.
 struct Norm {
@@ -31,7 +31,7 @@ struct Layer {
 
 class Walk {
  public:
-  Walk(const OnnxGraph& graph, Weights& weights) : graph_(graph), weights_(weights), matrices_(graph, owned_) {}
+  Walk(const OnnxFileGraph& graph, Weights& weights) : graph_(graph), weights_(weights), matrices_(graph, owned_) {}
 
   OnnxNetwork read(const std::string& logits) {
     const int head = find_head(logits);
@@ -44,11 +44,11 @@ class Walk {
       last = &layers.back().attention_norm;
     }
     const int embedding = behind_casts(graph_, last->input);
-    const OnnxNode* lookup = graph_.node_of(embedding);
+    const OnnxFileNode* lookup = graph_.node_of(embedding);
     if (lookup == nullptr && embedding >= 0)
       throw graph_.wrong_value(embedding, "comes in where the embedding is expected: the model was exported without it (exclude_embeds); export it whole");
-    if (!is(lookup, "Gather") && !is(lookup, "GatherBlockQuantized")) throw graph_.wrong_value(embedding, "stands where the sum that ends a layer, or the embedding, is expected");
-    if (graph_.node_of(behind_casts(graph_, lookup->input(1))) != nullptr) throw graph_.wrong(*lookup, "does not look tokens up");
+    if (!is(lookup, "Gather") && !is(lookup, "GatherBlockQuantized") && !is(lookup, "Mul")) throw graph_.wrong_value(embedding, "stands where the sum that ends a layer, or the embedding, is expected");
+    if (!is(lookup, "Mul") && graph_.node_of(behind_casts(graph_, lookup->input(1))) != nullptr) throw graph_.wrong(*lookup, "does not look tokens up");
     if (layers.empty()) throw graph_.wrong(*lookup, "is followed by no layer");
     std::reverse(layers.begin(), layers.end());
     add_weights(*lookup, layers, norm, head);
@@ -71,7 +71,7 @@ class Walk {
   int head_input(int head) {
     int value = input_of(head);
     for (const char* type : {"Unsqueeze", "Gather"}) {
-      const OnnxNode* node = graph_.node_of(value);
+      const OnnxFileNode* node = graph_.node_of(value);
       if (!is(node, type)) continue;
       value = behind_casts(graph_, node->input(0));
       out_.last_row_only = true;
@@ -80,11 +80,11 @@ class Walk {
   }
 
   int check_product(int value, const char* what) const {
-    const OnnxNode* node = graph_.node_of(value);
+    const OnnxFileNode* node = graph_.node_of(value);
     if (!OnnxMatrices::is_product(node)) throw graph_.wrong_value(value, std::string("stands where the product of ") + what + " is expected (MatMul or MatMulNBits)");
     return value;
   }
-  const OnnxNode& product(int value) const { return *graph_.node_of(value); }
+  const OnnxFileNode& product(int value) const { return *graph_.node_of(value); }
   int input_of(int value) const { return behind_casts(graph_, product(value).input(0)); }
 
   std::optional<double> single(int value) const {
@@ -101,7 +101,7 @@ class Walk {
   }
 
   Norm read_norm(int value) {
-    const OnnxNode* node = graph_.node_of(value);
+    const OnnxFileNode* node = graph_.node_of(value);
     if (is(node, "SimplifiedLayerNormalization") || is(node, "RMSNormalization")) {
       if (const int64_t axis = onnx_integer(graph_, *node, "axis", -1); axis != -1 && axis != 2) throw graph_.wrong(*node, "normalizes along another axis than the last");
       note_epsilon(static_cast<double>(onnx_real(graph_, *node, "epsilon", 1e-5f)), value);
@@ -121,22 +121,22 @@ class Walk {
   Norm read_spelled_norm(int value) {
     const auto wrong = [&](const char* what) { return graph_.wrong_value(value, std::string("stands where a norm (RMSNorm) is expected, and has ") + what); };
     const auto take = [&](int from, std::string_view type, const char* what) {
-      const OnnxNode* node = graph_.node_of(behind_casts(graph_, from));
+      const OnnxFileNode* node = graph_.node_of(behind_casts(graph_, from));
       if (!is(node, type) || node->inputs.size() < 2) throw wrong(what);
       return node;
     };
-    const OnnxNode* outer = graph_.node_of(value);
+    const OnnxFileNode* outer = graph_.node_of(value);
     const bool weights_first = graph_.constant_of(behind_casts(graph_, outer->input(0))) != nullptr;
-    const OnnxNode* inner = take(outer->input(weights_first ? 1 : 0), "Mul", "no product of x and the root");
+    const OnnxFileNode* inner = take(outer->input(weights_first ? 1 : 0), "Mul", "no product of x and the root");
     const bool root_first = is(graph_.node_of(behind_casts(graph_, inner->input(0))), "Div");
-    const OnnxNode* division = take(inner->input(root_first ? 0 : 1), "Div", "no division by a root");
+    const OnnxFileNode* division = take(inner->input(root_first ? 0 : 1), "Div", "no division by a root");
     const int x = behind_casts(graph_, inner->input(root_first ? 1 : 0));
-    const OnnxNode* root = graph_.node_of(behind_casts(graph_, division->input(1)));
+    const OnnxFileNode* root = graph_.node_of(behind_casts(graph_, division->input(1)));
     if (single(division->input(0)) != 1.0 || !is(root, "Sqrt")) throw wrong("no division by a root");
-    const OnnxNode* sum = take(root->input(0), "Add", "no mean of squares plus epsilon");
+    const OnnxFileNode* sum = take(root->input(0), "Add", "no mean of squares plus epsilon");
     const std::optional<double> epsilon = single(sum->input(1));
-    const OnnxNode* mean = take(sum->input(0), "ReduceMean", "no mean of squares");
-    const OnnxNode* square = take(mean->input(0), "Pow", "no squares");
+    const OnnxFileNode* mean = take(sum->input(0), "ReduceMean", "no mean of squares");
+    const OnnxFileNode* square = take(mean->input(0), "Pow", "no squares");
     if (!epsilon || single(square->input(1)) != 2.0 || behind_casts(graph_, square->input(0)) != x) throw wrong("no mean of x's squares plus epsilon");
     note_epsilon(*epsilon, value);
     return {outer->input(weights_first ? 0 : 1), x, {}};
@@ -145,7 +145,7 @@ class Walk {
   // The two parts of what a norm normalizes; nothing where it is no sum.
   std::optional<std::array<int, 2>> sum_of(const Norm& norm) const {
     if (norm.sum) return norm.sum;
-    const OnnxNode* node = graph_.node_of(norm.input);
+    const OnnxFileNode* node = graph_.node_of(norm.input);
     if (is(node, "Add")) return std::array{behind_casts(graph_, node->input(0)), behind_casts(graph_, node->input(1))};
     if (is(node, "SkipSimplifiedLayerNormalization") && graph_.values[static_cast<size_t>(norm.input)].output == 3)
       return std::array{behind_casts(graph_, node->input(0)), behind_casts(graph_, node->input(1))};
@@ -184,13 +184,13 @@ class Walk {
 
   // gate of silu(gate): gate * sigmoid(gate), QuickGelu or Swish; -1 for other values.
   int activated(int value) const {
-    const OnnxNode* node = graph_.node_of(value);
+    const OnnxFileNode* node = graph_.node_of(value);
     if (is(node, "QuickGelu")) return onnx_real(graph_, *node, "alpha", 1.702f) == 1.0f ? behind_casts(graph_, node->input(0)) : -1;
     if (is(node, "Swish")) return onnx_real(graph_, *node, "alpha", 1.0f) == 1.0f ? behind_casts(graph_, node->input(0)) : -1;
     if (!is(node, "Mul")) return -1;
     for (const size_t one : {size_t{0}, size_t{1}}) {
       const int gate = behind_casts(graph_, node->input(one));
-      const OnnxNode* sigmoid = graph_.node_of(behind_casts(graph_, node->input(1 - one)));
+      const OnnxFileNode* sigmoid = graph_.node_of(behind_casts(graph_, node->input(1 - one)));
       if (is(sigmoid, "Sigmoid") && behind_casts(graph_, sigmoid->input(0)) == gate) return gate;
     }
     return -1;
@@ -198,13 +198,13 @@ class Walk {
 
   // up * silu(gate).
   void read_gate_up(int value, Layer& layer) const {
-    const OnnxNode* node = graph_.node_of(value);
+    const OnnxFileNode* node = graph_.node_of(value);
     const auto wrong = [&](const char* what) { return graph_.wrong_value(value, std::string("stands where up * silu(gate) is expected, and ") + what); };
     if (!is(node, "Mul")) throw wrong("is no product");
     const int a = behind_casts(graph_, node->input(0)), b = behind_casts(graph_, node->input(1));
     const int first = activated(a), gate = first >= 0 ? first : activated(b), up = first >= 0 ? b : a;
     if (gate < 0) throw wrong("has no silu");
-    const OnnxNode *gate_node = graph_.node_of(gate), *up_node = graph_.node_of(up);
+    const OnnxFileNode *gate_node = graph_.node_of(gate), *up_node = graph_.node_of(up);
     if (OnnxMatrices::is_product(gate_node)) {
       layer.gate_up = {check_product(gate, "the gate projection"), check_product(up, "the up projection")};
       expect_same(input_of(up), input_of(gate));
@@ -216,7 +216,7 @@ class Walk {
     layer.gate_up = {check_product(behind_casts(graph_, gate_node->input(0)), "the gate and up projection")};
   }
 
-  std::array<int64_t, 2> add(OnnxMatrix matrix) {
+  std::array<int64_t, 2> add(OnnxFileMatrix matrix) {
     std::array<int64_t, 2> shape{};
     if (auto* tensor = std::get_if<Tensor>(&matrix)) {
       shape = {tensor->shape[0], tensor->shape[1]};
@@ -237,13 +237,14 @@ class Walk {
     weights_.add({name, *dtype, {constant->elements()}, constant->bytes, constant->file}, graph_.file);
   }
 
-  void add_weights(const OnnxNode& lookup, const std::vector<Layer>& layers, const Norm& norm, int head) {
+  void add_weights(const OnnxFileNode& lookup, const std::vector<Layer>& layers, const Norm& norm, int head) {
     const auto shape = add(matrices_.of_embedding(lookup, "model.embed_tokens.weight"));
     out_.vocabulary = shape[0];
     out_.hidden_size = shape[1];
     for (size_t i = 0; i < layers.size(); ++i) add_layer(layers[i], "model.layers." + std::to_string(i) + ".");
     add_norm(norm, "model.norm.weight");
-    out_.tied = matrices_.place(product(head)) == matrices_.place(lookup);
+    const std::byte* const place = matrices_.place(product(head));
+    out_.tied = place != nullptr && place == matrices_.place(lookup);
     if (!out_.tied) add_product(head, "lm_head.weight");
   }
 
@@ -289,7 +290,7 @@ class Walk {
     out_.rotation = read_onnx_rotation(graph_, first.cosines, first.sines, first.positions);
   }
 
-  const OnnxGraph& graph_;
+  const OnnxFileGraph& graph_;
   Weights& weights_;
   std::vector<std::shared_ptr<const std::vector<std::byte>>> owned_;
   OnnxMatrices matrices_;
@@ -341,7 +342,7 @@ class ExternalFiles {
 
 }  // namespace
 
-OnnxNetwork read_onnx_network(const OnnxGraph& graph, const std::string& logits, Weights& weights) { return Walk(graph, weights).read(logits); }
+OnnxNetwork read_onnx_network(const OnnxFileGraph& graph, const std::string& logits, Weights& weights) { return Walk(graph, weights).read(logits); }
 
 OnnxNetwork read_onnx_folder(const std::string& folder, const std::string& model, const std::string& logits, Weights& weights) {
   const std::string path = join_path(folder, model);
@@ -349,7 +350,7 @@ OnnxNetwork read_onnx_folder(const std::string& folder, const std::string& model
   const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
   weights.keep(file);
   ExternalFiles external(folder, path, weights);
-  const OnnxGraph graph = parse_onnx_graph(file->bytes(), path, file.get(), [&](const std::string& location) { return external.open(location); });
+  const OnnxFileGraph graph = parse_onnx_graph(file->bytes(), path, file.get(), [&](const std::string& location) { return external.open(location); });
   return read_onnx_network(graph, logits, weights);
 }
 

@@ -25,7 +25,7 @@ struct OnnxNetwork {
 
 // Follows the graph from its output `logits` back to the embedding and adds the weights: views into the files, but for matrices that the
 // graph holds the other way round. Throws ErrorCode::Input, naming the operation, where the graph is another network than a dense Phi-3.
-OnnxNetwork read_onnx_network(const OnnxGraph& graph, const std::string& logits, Weights& weights);
+OnnxNetwork read_onnx_network(const OnnxFileGraph& graph, const std::string& logits, Weights& weights);
 
 // Maps the model and its external data, which must lie in `folder`, and reads them; `weights` keeps the files mapped.
 OnnxNetwork read_onnx_folder(const std::string& folder, const std::string& model, const std::string& logits, Weights& weights);

@@ -14,7 +14,7 @@ constexpr int64_t most_positions = int64_t{1} << 22, most_pairs = int64_t{1} << 
 constexpr size_t most_samples = 4096;  // positions of a cache that are looked at
 constexpr int most_depth = 16;
 
-Tensor table(const OnnxGraph& graph, int value) {
+Tensor table(const OnnxFileGraph& graph, int value) {
   const OnnxConstant* constant = graph.constant_of(behind_casts(graph, value));
   if (constant == nullptr) throw graph.wrong_value(value, "stands where a rotary cache is expected: a constant");
   const std::optional<DType> dtype = onnx_float_type(constant->type);
@@ -23,7 +23,7 @@ Tensor table(const OnnxGraph& graph, int value) {
   return {constant->name, *dtype, constant->shape, constant->bytes, constant->file};
 }
 
-OnnxRotaryCache cache_of(const OnnxGraph& graph, int cosines, int sines) {
+OnnxRotaryCache cache_of(const OnnxFileGraph& graph, int cosines, int sines) {
   OnnxRotaryCache cache{table(graph, cosines), table(graph, sines)};
   if (cache.cosines.shape != cache.sines.shape || cache.cosines.dtype != cache.sines.dtype) throw graph.wrong_value(sines, "has another shape or type than the cosines beside it");
   return cache;
@@ -51,9 +51,9 @@ std::optional<size_t> second_start(const OnnxRotaryCache& cache) {
 }
 
 // Whether `value` comes from the model's input of positions (rather than from the length of the mask).
-bool counts_positions(const OnnxGraph& graph, int value) {
+bool counts_positions(const OnnxFileGraph& graph, int value) {
   for (int depth = 0; depth < most_depth && value >= 0; ++depth) {
-    const OnnxNode* node = graph.node_of(value);
+    const OnnxFileNode* node = graph.node_of(value);
     if (node == nullptr) return graph.values[static_cast<size_t>(value)].name.find("position") != std::string::npos;
     value = node->input(0);
   }
@@ -61,8 +61,8 @@ bool counts_positions(const OnnxGraph& graph, int value) {
 }
 
 // The length up to which the short cache serves, from Greater or GreaterOrEqual.
-int64_t limit_of(const OnnxGraph& graph, int condition) {
-  const OnnxNode* node = graph.node_of(behind_casts(graph, condition));
+int64_t limit_of(const OnnxFileGraph& graph, int condition) {
+  const OnnxFileNode* node = graph.node_of(behind_casts(graph, condition));
   const bool or_equal = node != nullptr && node->type == "GreaterOrEqual";
   const auto number = node != nullptr && (or_equal || node->type == "Greater") ? onnx_numbers(graph, node->input(1), 1) : std::nullopt;
   if (!number || number->size() != 1 || !((*number)[0] >= 1 && (*number)[0] < 2e9))
@@ -71,17 +71,17 @@ int64_t limit_of(const OnnxGraph& graph, int condition) {
   return static_cast<int64_t>((*number)[0]) - (or_equal ? 1 : 0) + (counts_positions(graph, node->input(0)) ? 1 : 0);
 }
 
-OnnxRotation behind_if(const OnnxGraph& graph, const OnnxNode& choice, int cosines, int sines) {
+OnnxRotation behind_if(const OnnxFileGraph& graph, const OnnxFileNode& choice, int cosines, int sines) {
   const auto branch = [&](const char* name) {
     const auto found = choice.attributes.find(name);
     if (found == choice.attributes.end() || found->second.graph == nullptr) throw graph.wrong(choice, "has no " + shown(name));
-    const OnnxGraph& inner = *found->second.graph;
+    const OnnxFileGraph& inner = *found->second.graph;
     const auto output = [&](int value) {
       const auto place = static_cast<size_t>(graph.values[static_cast<size_t>(value)].output);
       if (place >= inner.outputs.size()) throw graph.wrong(choice, "has a branch with too few outputs");
-      const int result = inner.outputs[place];
+      const int result = behind_casts(inner, inner.outputs[place]);
       // A branch may hand on a constant of the graph around.
-      if (inner.constant_of(behind_casts(inner, result)) == nullptr && inner.node_of(result) == nullptr) return std::pair{&graph, graph.find(inner.values[static_cast<size_t>(result)].name)};
+      if (inner.constant_of(result) == nullptr && inner.node_of(result) == nullptr) return std::pair{&graph, graph.find(inner.values[static_cast<size_t>(result)].name)};
       return std::pair{&inner, result};
     };
     const auto [cosine_graph, cosine] = output(cosines);
@@ -118,17 +118,17 @@ double frequency_of(const OnnxRotaryCache& cache, size_t pair) {
 
 }  // namespace
 
-OnnxRotation read_onnx_rotation(const OnnxGraph& graph, int cosines, int sines, int positions) {
+OnnxRotation read_onnx_rotation(const OnnxFileGraph& graph, int cosines, int sines, int positions) {
   cosines = behind_casts(graph, cosines);
   sines = behind_casts(graph, sines);
-  if (const OnnxNode* choice = graph.node_of(cosines); choice != nullptr && choice->type == "If" && choice == graph.node_of(sines)) return behind_if(graph, *choice, cosines, sines);
+  if (const OnnxFileNode* choice = graph.node_of(cosines); choice != nullptr && choice->type == "If" && choice == graph.node_of(sines)) return behind_if(graph, *choice, cosines, sines);
   OnnxRotaryCache whole = cache_of(graph, cosines, sines);
   const std::optional<size_t> second = second_start(whole);
   if (!second) return {std::move(whole), {}, {}};
   const auto limit = static_cast<int64_t>(*second);
   // Where positions are moved on to the second cache, they are by its place and from there on.
-  if (const OnnxNode* moved = positions < 0 ? nullptr : graph.node_of(behind_casts(graph, positions)); moved != nullptr && moved->type == "Add") {
-    const OnnxNode* by = graph.node_of(behind_casts(graph, moved->input(0)));
+  if (const OnnxFileNode* moved = positions < 0 ? nullptr : graph.node_of(behind_casts(graph, positions)); moved != nullptr && moved->type == "Add") {
+    const OnnxFileNode* by = graph.node_of(behind_casts(graph, moved->input(0)));
     const auto distance = by != nullptr && by->type == "Mul" ? onnx_numbers(graph, by->input(1), 1) : std::nullopt;
     if (!distance || distance->size() != 1 || (*distance)[0] != static_cast<double>(limit) || limit_of(graph, by->input(0)) != limit)
       throw graph.wrong(*moved, "moves positions otherwise than from the short rotary cache of " + std::to_string(limit) + " positions to the long one behind it");

@@ -26,7 +26,7 @@ struct OnnxRotation {
 
 // Follows what attention or RotaryEmbedding read to constants: one cache, two behind an If that compares the length, or two in one, the long
 // one behind the short one. `positions` is RotaryEmbedding's input of positions, or -1. Throws ErrorCode::Input where they are no caches.
-OnnxRotation read_onnx_rotation(const OnnxGraph& graph, int cosines, int sines, int positions);
+OnnxRotation read_onnx_rotation(const OnnxFileGraph& graph, int cosines, int sines, int positions);
 
 // What a cache was computed from, as near as its numbers tell: radians per position (rotary size / 2), and the factor on cosine and sine.
 struct OnnxFrequencies {
