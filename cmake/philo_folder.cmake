@@ -22,7 +22,7 @@ target_precompile_headers(philo_library_headers PRIVATE <algorithm> <functional>
 function(philo_test_settings NAME)
   target_link_libraries(${NAME} PRIVATE philo_options nlohmann_json::nlohmann_json GTest::gtest)
   target_compile_definitions(${NAME} PRIVATE PHILO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_compile_options(${NAME} PRIVATE $<$<CONFIG:Debug>:-O0>)  # optimizing sanitized tests takes longer than it saves
+  target_compile_options(${NAME} PRIVATE -O0)  # optimizing tests takes longer than it saves
 endfunction()
 function(philo_test_program NAME)
   philo_test_settings(${NAME})

@@ -1,4 +1,4 @@
-"""Holds the tree to docs/design.md: who may include whom, what CMake links, sizes and names of files. Python's standard library only.
+"""Holds the tree to docs/design.md: who may include whom, what CMake links, sizes and names of files, one type for each name. Python's standard library only.
 
     python3 tests/layers.py ROOT            lists every violation; exit code 1 if there is one
     python3 tests/layers.py ROOT --sizes    prints the table of file sizes as well
@@ -141,6 +141,30 @@ def check_form(root, path):
     return faults
 
 
+DEFINED = re.compile(r"^(?:struct|class|enum class|union) (\w+)[^;]*\{")
+NAMESPACE = re.compile(r"^(?:inline )?namespace ([\w:]+) \{")
+
+
+def check_names(root, known):
+    """One name, one type: the linker takes one of two types of the same name for both, and nobody says so."""
+    places, faults = {}, []
+    for path in sorted(known):
+        if not path.startswith("src/") or not path.endswith(".h"):
+            continue
+        space = ""
+        for number, line in enumerate(read(root, path).splitlines(), 1):
+            if match := NAMESPACE.match(line):
+                space = match.group(1)
+            elif "PHILO_" in space:
+                continue  # a macro: one namespace for each instruction set
+            elif match := DEFINED.match(line):
+                name = f"{space}::{match.group(1)}"
+                if name in places:
+                    faults.append(f"{path}:{number}: {name} is also what {places[name]} defines")
+                places.setdefault(name, path)
+    return faults
+
+
 def check(root):
     faults, sizes = [], []
     known = set(files_below(root, "src", "apps", "include", "examples"))
@@ -156,6 +180,7 @@ def check(root):
             fault = check_include(path, match.group(1), match.group(2), known) if match else None
             if fault:
                 faults.append(f"{path}:{number}: {fault}")
+    faults += check_names(root, known)
     for path in files_below(root, "src", "apps", "include", "examples", "tests", "tools"):
         if path.endswith(SOURCE + (".py", ".cmake", ".sh", ".js", ".css")):
             faults += check_form(root, path)
@@ -181,6 +206,8 @@ def self_check():
         ("an installed header that reaches in", {"include/philo/philo.hpp": '#include "base/error.h"\n'}, "an installed header"),
         ("a folder nobody drew", {"src/stuff/x.h": '#include "base/error.h"\n'}, "src/stuff is not in the table"),
         ("CMake links more than the headers may", {"src/model/CMakeLists.txt": "philo_folder(model DEPENDS tensor format)\n"}, "model DEPENDS format"),
+        ("one name for two types", {"src/base/a.h": "namespace philo {\nstruct Node {\n};\n", "src/tensor/b.h": "namespace philo {\nclass Node final {\n};\n"}, "philo::Node is also what"),
+        ("one name in two namespaces", {"src/base/a.h": "namespace philo::a {\nstruct Node {\n};\n", "src/tensor/b.h": "namespace philo::b {\nstruct Node {\n};\n"}, None),
         ("a file that grew", {"src/base/long.cpp": "\n" * 1001}, "1001 lines"),
         ("a name that says nothing", {"src/base/string_utils.h": ""}, "a name that says nothing"),
     ]

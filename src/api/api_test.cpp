@@ -132,6 +132,10 @@ TEST(ApiErrors, NullPointersAreRefused) {
   }
   {
     Problem p;
+    refused(philo_set_onnxruntime(nullptr, &p.error), p);
+  }
+  {
+    Problem p;
     refused(philo_machine(nullptr, 0, nullptr, nullptr, &p.error), p);
   }
   {

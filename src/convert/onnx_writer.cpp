@@ -5,7 +5,7 @@
 
 #include "convert/folder_config.h"
 #include "convert/weights_writer.h"
-#include "emit/onnx_weights.h"
+#include "emit/onnx_rows.h"
 #include "model/segment_rows.h"
 
 namespace philo {

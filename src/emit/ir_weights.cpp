@@ -42,7 +42,7 @@ std::optional<IrType> type_in_file(const Segment& segment) {
       return coded.format.symmetric ? std::optional(IrType::I4) : std::nullopt;
     case CodedMatrix::Codes::PaddedNibbles:
     case CodedMatrix::Codes::PaddedBytes:
-      return {};
+      return {};  // no constant has bytes between its rows
   }
   return {};
 }

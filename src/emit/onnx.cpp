@@ -56,8 +56,12 @@ class Emitter {
   }
 
  private:
-  // A value of the plan: one of the graph's; q, k and v, or gate and up, side by side; or a sum that the norm behind it adds up.
+  // A value of the plan: one of the graph's; q, k and v, or gate and up, side by side; or two whose sum the norm behind them adds up.
   using Parts = std::vector<std::string>;
+  struct Result {
+    Parts parts;
+    bool is_sum = false;
+  };
 
   struct Table {
     std::string name;
@@ -67,7 +71,7 @@ class Emitter {
 
   static std::string layer_name(int layer) { return "/model/layers." + std::to_string(layer); }
 
-  std::string add(std::string_view type, std::string name, std::vector<std::string> inputs, std::vector<std::pair<std::string_view, OnnxNode::Setting>> attributes = {}) {
+  std::string add(std::string_view type, std::string name, std::vector<std::string> inputs, std::vector<std::pair<std::string_view, OnnxOperator::Setting>> attributes = {}) {
     return graph_.add({type, onnx_domain, std::move(name), std::move(inputs), std::move(attributes)});
   }
   std::string cast(const std::string& value, const std::string& name, DataType to) { return add("Cast", name, {value}, {{"to", static_cast<int64_t>(to)}}); }
@@ -102,28 +106,26 @@ class Emitter {
     total32_ = cast(total_, base + "Gather/Cast", DataType::Int32);
   }
 
-  Parts run(const Step& step, Op next) {
-    const auto input = [&](size_t index) -> Parts& { return values_[static_cast<size_t>(step.in[index])]; };
+  Result run(const Step& step, Op next) {
+    const auto input = [&](size_t index) -> Result& { return values_[static_cast<size_t>(step.in[index])]; };
     switch (step.op) {
-      case Op::Embed: return {weights_.rows_of("/model/embed_tokens", step.weight->segments.front(), "input_ids")};
-      case Op::RmsNorm: return {norm(step, input(0))};
-      case Op::Linear: return linear(step, summed(input(0), step.layer), next);
-      case Op::Attend: return {attend(input(0), step.layer)};
-      case Op::SwiGlu: return {swiglu(input(0), step.layer)};
-      case Op::Add: return {summed(input(0), step.layer), summed(input(1), step.layer), "sum"};
+      case Op::Embed: return {{weights_.rows_of("/model/embed_tokens", step.weight->segments.front(), "input_ids")}};
+      case Op::RmsNorm: return {{norm(step, input(0))}};
+      case Op::Linear: return {linear(step, summed(input(0), step.layer), next)};
+      case Op::Attend: return {{attend(input(0).parts, step.layer)}};
+      case Op::SwiGlu: return {{swiglu(input(0).parts, step.layer)}};
+      case Op::Add: return {{summed(input(0), step.layer), summed(input(1), step.layer)}, true};
     }
     throw Error(ErrorCode::Failed, "a step that no graph has");
   }
 
-  static bool is_sum(const Parts& parts) { return parts.size() == 3 && parts[2] == "sum"; }
-
-  std::string summed(Parts& parts, int layer) {
-    if (is_sum(parts)) parts = {add("Add", layer_name(layer) + "/residual_add" + std::to_string(sums_++) + "/Add", {parts[0], parts[1]})};
-    return parts.front();
+  std::string summed(Result& x, int layer) {
+    if (x.is_sum) x = {{add("Add", layer_name(layer) + "/residual_add" + std::to_string(sums_++) + "/Add", x.parts)}};
+    return x.parts.front();
   }
 
   // The norm of a sum also gives the sum, which stands for it from here on.
-  std::string norm(const Step& step, Parts& x) {
+  std::string norm(const Step& step, Result& x) {
     const bool last = step.layer < 0;
     const int layer = last ? static_cast<int>(config_.layers) : step.layer;
     const char* kind = last ? "final_norm" : step.weight->name.ends_with("attention_norm") ? "input" : "post_attention";
@@ -132,14 +134,14 @@ class Emitter {
     for (char& letter : tensor) letter = letter == '/' ? '.' : letter;
     const std::string weight = weights_.norm(tensor, step.weight->segments.front());
     const std::string out = base + "/output_0";
-    if (is_sum(x)) {
+    if (x.is_sum) {
       const std::string sum = base + "/output_3";
-      OnnxNode node{"SkipSimplifiedLayerNormalization", microsoft_domain, base + "/SkipLayerNorm", {x[0], x[1], weight}, {{"epsilon", config_.rms_epsilon}}, {out}};
+      OnnxOperator node{"SkipSimplifiedLayerNormalization", microsoft_domain, base + "/SkipLayerNorm", {x.parts[0], x.parts[1], weight}, {{"epsilon", config_.rms_epsilon}}, {out}};
       if (!last) node.outputs = {out, "", "", sum};
       graph_.add(std::move(node));
-      x = {sum};
+      x = {{sum}};
     } else {
-      graph_.add({"SimplifiedLayerNormalization", onnx_domain, base + "/LayerNorm", {x.front(), weight},
+      graph_.add({"SimplifiedLayerNormalization", onnx_domain, base + "/LayerNorm", {x.parts.front(), weight},
                   {{"axis", int64_t{-1}}, {"epsilon", config_.rms_epsilon}, {"stash_type", int64_t{1}}}, {out}});
     }
     if (!last || !variant_.chosen_rows) return out;
@@ -240,7 +242,7 @@ class Emitter {
 
   void add_choice_of_tables() {
     const auto branch = [&](const std::string& size, int64_t rows) {
-      OnnxGraph tables;
+      OnnxGraphWriter tables;
       for (const std::string name : {"cos_cache", "sin_cache"}) {
         const std::string out = tables.add({"Identity", onnx_domain, "/" + size + "/" + name + "/Identity", {name + "_" + size}, {}, {name + "_" + size + "_chosen"}});
         tables.output(out, float_, std::vector<OnnxDimension>{rows, config_.rotary_size / 2});
@@ -299,12 +301,12 @@ class Emitter {
   const Plan& plan_;
   const ModelConfig& config_;
   const OnnxVariant& variant_;
-  OnnxGraph graph_;
+  OnnxGraphWriter graph_;
   OnnxWeights weights_;
   DataType float_;
   bool rotates_inside_, by_position_, chooses_factors_;
   int64_t context_;
-  std::vector<Parts> values_;  // by the plan's
+  std::vector<Result> values_;  // by the plan's
   std::vector<Table> tables_;
   std::string last_, last32_, total_, total32_, positions_, cosine_, sine_;
   int sums_ = 0;

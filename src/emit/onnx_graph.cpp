@@ -48,7 +48,7 @@ void add_external(pbf_builder<onnx::Tensor>& tensor, const char* key, const std:
   entry.add_string(onnx::StringStringEntry::Value, value);
 }
 
-void add_attribute(pbf_builder<onnx::Node>& node, std::string_view name, const OnnxNode::Setting& setting) {
+void add_attribute(pbf_builder<onnx::Node>& node, std::string_view name, const OnnxOperator::Setting& setting) {
   pbf_builder<onnx::Attribute> attribute(node, onnx::Node::Attribute);
   attribute.add_string(onnx::Attribute::Name, name.data(), name.size());
   onnx::AttributeType type = onnx::AttributeType::Int;
@@ -90,7 +90,7 @@ size_t onnx_bytes(onnx::DataType type) {
   }
 }
 
-std::string OnnxGraph::add(OnnxNode node) {
+std::string OnnxGraphWriter::add(OnnxOperator node) {
   if (node.outputs.empty()) node.outputs.push_back(node.name + "/output_0");
   pbf_builder<onnx::Graph> graph(nodes_);
   pbf_builder<onnx::Node> message(graph, onnx::Graph::Node);
@@ -103,15 +103,15 @@ std::string OnnxGraph::add(OnnxNode node) {
   return node.outputs.front();
 }
 
-void OnnxGraph::input(std::string_view name, onnx::DataType type, std::span<const OnnxDimension> shape) {
+void OnnxGraphWriter::input(std::string_view name, onnx::DataType type, std::span<const OnnxDimension> shape) {
   add_value_info(inputs_, onnx::Graph::Input, name, type, shape);
 }
 
-void OnnxGraph::output(std::string_view name, onnx::DataType type, std::span<const OnnxDimension> shape) {
+void OnnxGraphWriter::output(std::string_view name, onnx::DataType type, std::span<const OnnxDimension> shape) {
   add_value_info(outputs_, onnx::Graph::Output, name, type, shape);
 }
 
-std::string OnnxGraph::literal(std::string name, onnx::DataType type, std::span<const int64_t> shape, std::string_view bytes) {
+std::string OnnxGraphWriter::literal(std::string name, onnx::DataType type, std::span<const int64_t> shape, std::string_view bytes) {
   if (!known_literals_.insert(name).second) return name;
   pbf_builder<onnx::Graph> graph(literals_);
   pbf_builder<onnx::Tensor> tensor(graph, onnx::Graph::Initializer);
@@ -122,7 +122,7 @@ std::string OnnxGraph::literal(std::string name, onnx::DataType type, std::span<
   return name;
 }
 
-std::string OnnxGraph::integers(std::initializer_list<int64_t> values) {
+std::string OnnxGraphWriter::integers(std::initializer_list<int64_t> values) {
   std::string name, bytes;
   for (const int64_t value : values) {
     name += (name.empty() ? "" : ", ") + std::to_string(value);
@@ -132,29 +132,29 @@ std::string OnnxGraph::integers(std::initializer_list<int64_t> values) {
   return literal("/model/constants/INT64/[" + name + "]", onnx::DataType::Int64, shape, bytes);
 }
 
-std::string OnnxGraph::integer(int64_t value) { return literal("/model/constants/INT64/" + std::to_string(value), onnx::DataType::Int64, {}, bytes_of(value)); }
+std::string OnnxGraphWriter::integer(int64_t value) { return literal("/model/constants/INT64/" + std::to_string(value), onnx::DataType::Int64, {}, bytes_of(value)); }
 
-uint64_t OnnxGraph::reserve(uint64_t bytes) {
+uint64_t OnnxGraphWriter::reserve(uint64_t bytes) {
   const uint64_t alignment = bytes >= large_bytes ? page : small_alignment;
   const uint64_t offset = (reserved_ + alignment - 1) / alignment * alignment;
   reserved_ = offset + bytes;
   return offset;
 }
 
-std::string OnnxGraph::constant(std::string name, onnx::DataType type, std::vector<int64_t> shape, uint64_t offset) {
+std::string OnnxGraphWriter::constant(std::string name, onnx::DataType type, std::vector<int64_t> shape, uint64_t offset) {
   uint64_t bytes = onnx_bytes(type);
   for (const int64_t dimension : shape) bytes *= static_cast<uint64_t>(dimension);
   initializers_.push_back({name, type, std::move(shape), offset, bytes});
   return name;
 }
 
-std::string OnnxGraph::branch(std::string_view name) const {
+std::string OnnxGraphWriter::branch(std::string_view name) const {
   std::string out = nodes_ + outputs_;
   pbf_builder<onnx::Graph>(out).add_string(onnx::Graph::Name, name.data(), name.size());
   return out;
 }
 
-std::string OnnxGraph::model() const {
+std::string OnnxGraphWriter::model() const {
   std::string graph = branch("main_graph") + literals_ + inputs_;
   {
     pbf_builder<onnx::Graph> message(graph);

@@ -19,7 +19,7 @@ namespace philo {
 size_t onnx_bytes(onnx::DataType type);  // of an element of a whole number of bytes
 
 // Values are known by their names; an empty one is an input that is left out.
-struct OnnxNode {
+struct OnnxOperator {
   using Setting = std::variant<int64_t, float, std::string>;  // a string is a serialized graph
 
   std::string_view type;    // "MatMul"
@@ -35,9 +35,9 @@ inline constexpr std::string_view microsoft_domain = "com.microsoft";
 
 using OnnxDimension = std::variant<int64_t, std::string>;  // a number, or the name of one that is known when it runs
 
-class OnnxGraph {
+class OnnxGraphWriter {
  public:
-  std::string add(OnnxNode node);  // the name of its first output
+  std::string add(OnnxOperator node);  // the name of its first output
 
   void input(std::string_view name, onnx::DataType type, std::span<const OnnxDimension> shape);
   void output(std::string_view name, onnx::DataType type, std::span<const OnnxDimension> shape);

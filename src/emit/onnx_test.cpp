@@ -59,7 +59,10 @@ void read_tensor(protozero::pbf_message<onnx::Tensor> tensor, Read& read) {
     } else if (tensor.tag() == onnx::Tensor::ExternalData) {
       protozero::pbf_message<onnx::StringStringEntry> entry = tensor.get_message();
       std::string key, value;
-      while (entry.next()) (entry.tag() == onnx::StringStringEntry::Key ? key : value) = text_of(entry.get_view());
+      while (entry.next()) {
+        std::string& part = entry.tag() == onnx::StringStringEntry::Key ? key : value;
+        part = text_of(entry.get_view());
+      }
       if (key == "location") EXPECT_EQ(value, "model.onnx.data");
       if (key == "offset") read.offsets[name] = std::stoll(value);
     } else {
@@ -213,7 +216,8 @@ TEST(Onnx, StoredNumbersAreThoseThatAreFilled) {
   for (const auto& [bits, kind, same] : {std::tuple{4, Codes::Nibbles, true}, {4, Codes::Packed, true}, {4, Codes::SignedNibbles, false}, {8, Codes::Bytes, true}, {8, Codes::SignedBytes, false}}) {
     const size_t row = static_cast<size_t>(64 * bits / 8);
     CodedMatrix coded{"m", CodeFormat{bits, 32, true}, 4, 64, kind, CodedMatrix::ZeroPoints::None, {}, {}, {}};
-    coded.codes.bytes = std::as_bytes(std::span(codes)).first(4 * row);
+    const auto width = static_cast<int64_t>(kind == Codes::Packed ? row / 4 : row);
+    coded.codes = {"c", kind == Codes::Packed ? DType::I32 : DType::U8, {4, width}, std::as_bytes(std::span(codes)).first(4 * row)};
     coded.scales = {"s", DType::F32, {4, 2}, std::as_bytes(std::span(scales))};
     OnnxMatrix matrix{Segment{nullptr, &coded, 4, coded.format}, 1, 2, OnnxLayout::Blocks, 32, true, 0, 1024, {}};
     std::vector<std::byte> data(2048), without(2048);
@@ -221,7 +225,7 @@ TEST(Onnx, StoredNumbersAreThoseThatAreFilled) {
     fill_rows(matrix, 0, 2, without, false);
     const std::span<const std::byte> stored = stored_numbers(matrix);
     EXPECT_EQ(!stored.empty(), same) << bits;
-    if (same) EXPECT_TRUE(std::ranges::equal(stored, std::span(data).first(2 * row)));
+    EXPECT_TRUE(!same || std::ranges::equal(stored, std::span(data).first(2 * row)));
     EXPECT_TRUE(std::ranges::all_of(std::span(without).first(1024), [](std::byte byte) { return byte == std::byte{}; }));
     EXPECT_TRUE(std::ranges::equal(std::span(without).subspan(1024), std::span(data).subspan(1024)));
     matrix.layout = OnnxLayout::Columns;
@@ -248,7 +252,7 @@ TEST(Onnx, InitializersLieInTheDataWithoutOverlap) {
 }
 
 TEST(Onnx, LargeConstantsBeginAtPagesBeyondEveryLimit) {
-  OnnxGraph graph;
+  OnnxGraphWriter graph;
   graph.reserve(100);
   EXPECT_EQ(graph.reserve(10), 128u);
   EXPECT_EQ(graph.reserve(uint64_t{5} << 30), 65536u);

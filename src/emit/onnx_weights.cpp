@@ -1,12 +1,10 @@
-// Chooses for each format the operator that takes it as it is, and lays rows down in that operator's form.
+// Chooses for each format the operator that takes it as it is.
 #include "emit/onnx_weights.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cstring>
 
 #include "base/error.h"
+#include "emit/onnx_rows.h"
 #include "model/segment_rows.h"
 
 namespace philo {
@@ -40,20 +38,9 @@ int64_t block_of(const CodeFormat& codes, int64_t columns) {
   return dividing >= least_block ? dividing : row_block;
 }
 
-const CodeFormat* codes_of(const OnnxMatrix& matrix) { return std::get_if<CodeFormat>(&matrix.segment.format); }
-
-int64_t blocks_of(const OnnxMatrix& matrix) { return (columns_of(matrix.segment) + matrix.block - 1) / matrix.block; }
-
-size_t zero_points_per_row(const OnnxMatrix& matrix) { return scales_per_row(matrix); }
-
-uint8_t code_at(const CodeFormat& format, std::span<const uint8_t> codes, size_t column) {
-  if (format.bits == 8) return codes[column];
-  return column % 2 == 0 ? codes[column / 2] & 0x0F : codes[column / 2] >> 4;
-}
-
 }  // namespace
 
-OnnxWeights::OnnxWeights(OnnxGraph& graph, const OnnxVariant& variant)
+OnnxWeights::OnnxWeights(OnnxGraphWriter& graph, const OnnxVariant& variant)
     : graph_(graph), variant_(variant), float_(variant.half ? DataType::Float16 : DataType::Float) {}
 
 Segment OnnxWeights::written(const Segment& segment) const {
@@ -98,7 +85,7 @@ std::string OnnxWeights::block_product(const std::string& node, const std::strin
     const auto bytes = static_cast<int64_t>(zero_point_row_bytes(matrix));
     inputs.push_back(graph_.constant(name + ".weight_zero_points", DataType::Uint8, {matrix.rows, bytes}, *matrix.zero_point));
   }
-  OnnxNode made{"MatMulNBits", microsoft_domain, node + "_Q" + bits, std::move(inputs), {{"K", columns}, {"N", matrix.rows}}};
+  OnnxOperator made{"MatMulNBits", microsoft_domain, node + "_Q" + bits, std::move(inputs), {{"K", columns}, {"N", matrix.rows}}};
   if (variant_.accuracy != 0) made.attributes.emplace_back("accuracy_level", static_cast<int64_t>(variant_.accuracy));
   made.attributes.emplace_back("bits", static_cast<int64_t>(codes.bits));
   made.attributes.emplace_back("block_size", matrix.block);
@@ -114,7 +101,7 @@ std::string OnnxWeights::decoded_columns(const std::string& node, const std::str
   std::vector<std::string> inputs = {graph_.constant(name + ".weight_quantized", DataType::Uint8, {columns, matrix.rows}, matrix.numbers),
                                      graph_.constant(name + ".weight_scales", matrix.wide_scales ? DataType::Float : DataType::Float16, shape, *matrix.scale)};
   inputs.push_back(graph_.constant(name + ".weight_zero_points", DataType::Uint8, shape, *matrix.zero_point));
-  OnnxNode made{"DequantizeLinear", onnx_domain, node + "/DequantizeLinear", std::move(inputs), {{"axis", int64_t{groups == 1 ? 1 : 0}}}};
+  OnnxOperator made{"DequantizeLinear", onnx_domain, node + "/DequantizeLinear", std::move(inputs), {{"axis", int64_t{groups == 1 ? 1 : 0}}}};
   if (groups > 1) made.attributes.emplace_back("block_size", codes.group_size);
   return graph_.add(std::move(made));
 }
@@ -227,170 +214,6 @@ std::string OnnxWeights::norm(const std::string& name, const Segment& segment) {
   const OnnxMatrix& held = matrix(stored, 0, 1, OnnxLayout::Rows);
   const DataType found = narrow ? DataType::Float16 : DataType::Float;
   return cast("/" + name + "/Cast", graph_.constant(name, found, {columns_of(segment)}, held.numbers), found, float_);
-}
-
-size_t element_bytes(const OnnxMatrix& matrix) {
-  const auto* dtype = std::get_if<DType>(&matrix.segment.format);
-  return dtype == nullptr ? 1 : dtype_bytes(*dtype);
-}
-
-size_t row_bytes(const OnnxMatrix& matrix) {
-  if (matrix.layout != OnnxLayout::Blocks) return static_cast<size_t>(columns_of(matrix.segment)) * element_bytes(matrix);
-  return static_cast<size_t>(blocks_of(matrix) * matrix.block * codes_of(matrix)->bits / 8);
-}
-
-size_t scales_per_row(const OnnxMatrix& matrix) {
-  return static_cast<size_t>(matrix.layout == OnnxLayout::Blocks ? blocks_of(matrix) : groups_per_row(*codes_of(matrix), columns_of(matrix.segment)));
-}
-
-size_t zero_point_row_bytes(const OnnxMatrix& matrix) {
-  const size_t count = zero_points_per_row(matrix);
-  return matrix.layout == OnnxLayout::Blocks && codes_of(matrix)->bits == 4 ? (count + 1) / 2 : count;
-}
-
-uint64_t matrix_bytes(const OnnxMatrix& matrix) {
-  size_t bytes = row_bytes(matrix);
-  if (matrix.scale) bytes += scales_per_row(matrix) * scale_bytes(matrix);
-  if (matrix.zero_point) bytes += zero_point_row_bytes(matrix);
-  return bytes * static_cast<uint64_t>(matrix.rows);
-}
-
-void lay_codes(const OnnxMatrix& matrix, std::span<const uint8_t> codes, std::span<std::byte> out) {
-  if (matrix.layout == OnnxLayout::Blocks) {
-    const size_t bytes = std::min(codes.size(), out.size());
-    std::memcpy(out.data(), codes.data(), bytes);
-    std::fill(out.begin() + static_cast<ptrdiff_t>(bytes), out.end(), std::byte{0});
-    return;
-  }
-  for (size_t column = 0; column < out.size(); ++column) out[column] = static_cast<std::byte>(code_at(*codes_of(matrix), codes, column));
-}
-
-void lay_scales(const OnnxMatrix& matrix, std::span<const float> scales, std::span<std::byte> out) {
-  const size_t count = scales_per_row(matrix);
-  const CodeFormat& codes = *codes_of(matrix);
-  const size_t times = matrix.layout != OnnxLayout::Blocks ? 1 : codes.group_size > 0 ? static_cast<size_t>(codes.group_size / matrix.block) : count;
-  for (size_t i = 0; i < count; ++i) {
-    const float scale = scales[i / times];
-    const uint16_t bits = f32_to_f16(scale);
-    if (matrix.wide_scales) std::memcpy(out.data() + i * sizeof scale, &scale, sizeof scale);
-    else std::memcpy(out.data() + i * sizeof bits, &bits, sizeof bits);
-  }
-}
-
-void lay_zero_points(const OnnxMatrix& matrix, std::span<const uint8_t> zero_points, std::span<std::byte> out) {
-  const size_t count = zero_points_per_row(matrix);
-  const CodeFormat& codes = *codes_of(matrix);
-  const bool blocks = matrix.layout == OnnxLayout::Blocks;
-  const size_t times = !blocks ? 1 : codes.group_size > 0 ? static_cast<size_t>(codes.group_size / matrix.block) : count;
-  std::fill(out.begin(), out.end(), std::byte{0});
-  for (size_t i = 0; i < count; ++i) {
-    const auto value = static_cast<std::byte>(zero_points[i / times]);
-    if (blocks && codes.bits == 4) out[i / 2] |= i % 2 == 0 ? value : value << 4;
-    else out[i] = value;
-  }
-}
-
-void lay_columns(const OnnxMatrix& matrix, int64_t first, std::span<const std::byte> rows, size_t bytes_of_row, size_t element_bytes, std::byte* out) {
-  const size_t count = rows.size() / bytes_of_row, stride = static_cast<size_t>(matrix.rows) * element_bytes;
-  const size_t columns = bytes_of_row / element_bytes;
-  const auto turn = [&]<typename T>(T element) {
-    for (size_t column = 0; column < columns; ++column) {
-      std::byte* const to = out + column * stride + static_cast<size_t>(first) * sizeof element;
-      const std::byte* const from = rows.data() + column * sizeof element;
-      for (size_t row = 0; row < count; ++row) {
-        std::memcpy(&element, from + row * bytes_of_row, sizeof element);
-        std::memcpy(to + row * sizeof element, &element, sizeof element);
-      }
-    }
-  };
-  if (element_bytes == 1) turn(uint8_t{});
-  else if (element_bytes == 2) turn(uint16_t{});
-  else turn(uint32_t{});
-}
-
-namespace {
-
-// Rows that are turned at a time: a cache line of columns is written at once.
-constexpr int64_t turned_rows = 64;
-
-// Numbers, scales or zero points of some rows, to their place.
-class Placer {
- public:
-  Placer(const OnnxMatrix& matrix, uint64_t offset, size_t row_bytes, size_t element_bytes, std::span<std::byte> data)
-      : matrix_(matrix), begin_(data.data() + offset), row_bytes_(row_bytes), element_bytes_(element_bytes) {
-    if (matrix.layout == OnnxLayout::Columns) rows_.resize(row_bytes * turned_rows);
-  }
-  // Where the caller writes row `row`.
-  std::span<std::byte> row(int64_t row) {
-    if (matrix_.layout != OnnxLayout::Columns) return {begin_ + static_cast<size_t>(row) * row_bytes_, row_bytes_};
-    if (count_ == turned_rows) flush();
-    if (count_ == 0) first_ = row;
-    return std::span(rows_).subspan(static_cast<size_t>(count_++) * row_bytes_, row_bytes_);
-  }
-  void flush() {
-    if (count_ > 0) lay_columns(matrix_, first_, std::span(rows_).first(static_cast<size_t>(count_) * row_bytes_), row_bytes_, element_bytes_, begin_);
-    count_ = 0;
-  }
-
- private:
-  const OnnxMatrix& matrix_;
-  std::byte* begin_;
-  size_t row_bytes_, element_bytes_;
-  std::vector<std::byte> rows_;
-  int64_t first_ = 0, count_ = 0;
-};
-
-}  // namespace
-
-std::span<const std::byte> stored_numbers(const OnnxMatrix& matrix) {
-  const Segment& segment = matrix.segment;
-  if (!segment.as_stored() || matrix.layout == OnnxLayout::Columns) return {};
-  const size_t bytes = row_bytes(matrix), first = static_cast<size_t>(matrix.first_row) * bytes, all = static_cast<size_t>(matrix.rows) * bytes;
-  if (segment.coded == nullptr) {
-    const std::span<const std::byte> numbers = segment.values->bytes.subspan(first, all);
-    return reinterpret_cast<uintptr_t>(numbers.data()) % element_bytes(matrix) == 0 ? numbers : std::span<const std::byte>();
-  }
-  using Codes = CodedMatrix::Codes;
-  const CodedMatrix& coded = *segment.coded;
-  const bool padded = matrix.layout != OnnxLayout::Blocks || coded.columns % matrix.block != 0;
-  const bool nibbles = coded.codes_kind == Codes::Nibbles && coded.columns % 2 == 0, packed = coded.codes_kind == Codes::Packed && bytes % sizeof(uint32_t) == 0;
-  const bool same = coded.format.bits == 4 ? nibbles || packed : coded.codes_kind == Codes::Bytes || packed;
-  return padded || !same ? std::span<const std::byte>() : coded.codes.bytes.subspan(first, all);
-}
-
-void fill_rows(const OnnxMatrix& matrix, int64_t first, int64_t last, std::span<std::byte> data, bool with_numbers) {
-  RowReader reader(matrix.segment);
-  Placer numbers(matrix, matrix.numbers, row_bytes(matrix), element_bytes(matrix), data);
-  const auto* dtype = std::get_if<DType>(&matrix.segment.format);
-  if (dtype != nullptr && !with_numbers) return;
-  if (dtype != nullptr) {
-    std::vector<float> values(static_cast<size_t>(columns_of(matrix.segment)));
-    for (int64_t row = first; row < last; ++row) {
-      reader.read_values(matrix.first_row + row, values);
-      const std::span<std::byte> out = numbers.row(row);
-      if (*dtype == DType::F32) {
-        std::memcpy(out.data(), values.data(), out.size());
-        continue;
-      }
-      for (size_t i = 0; i < values.size(); ++i) {
-        const uint16_t bits = *dtype == DType::F16 ? f32_to_f16(values[i]) : f32_to_bf16(values[i]);
-        std::memcpy(out.data() + 2 * i, &bits, sizeof bits);
-      }
-    }
-    numbers.flush();
-    return;
-  }
-  Placer scales(matrix, *matrix.scale, scales_per_row(matrix) * scale_bytes(matrix), scale_bytes(matrix), data);
-  Placer zero_points(matrix, matrix.zero_point.value_or(0), zero_point_row_bytes(matrix), 1, data);
-  for (int64_t row = first; row < last; ++row) {
-    const CodedRow& coded = reader.read_codes(matrix.first_row + row);
-    if (with_numbers) lay_codes(matrix, coded.codes, numbers.row(row));
-    lay_scales(matrix, coded.scales, scales.row(row));
-    if (matrix.zero_point) lay_zero_points(matrix, coded.zero_points, zero_points.row(row));
-  }
-  numbers.flush();
-  scales.flush();
-  if (matrix.zero_point) zero_points.flush();
 }
 
 }  // namespace philo

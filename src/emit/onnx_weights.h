@@ -12,7 +12,7 @@ namespace philo {
 
 class OnnxWeights {
  public:
-  OnnxWeights(OnnxGraph& graph, const OnnxVariant& variant);
+  OnnxWeights(OnnxGraphWriter& graph, const OnnxVariant& variant);
 
   // x (…, columns) times rows [first_row, first_row + rows) of the segment: (…, rows) of the graph's float. `node` names the node,
   // "/model/layers.0/attn/qkv_proj/MatMul"; `output` its output where that has a name of its own.
@@ -34,27 +34,12 @@ class OnnxWeights {
   std::string gathered_blocks(const std::string& node, const std::string& name, const OnnxMatrix& matrix, const std::string& indices);
   std::string float_columns(const std::string& node, const std::string& name, const Segment& segment, int64_t first_row, int64_t rows);
 
-  OnnxGraph& graph_;
+  OnnxGraphWriter& graph_;
   const OnnxVariant& variant_;
   onnx::DataType float_;
   std::vector<OnnxMatrix> matrices_;
   std::map<std::tuple<const std::byte*, int64_t, OnnxLayout>, size_t> known_;
   std::map<const std::byte*, std::string> tables_;  // of floats that rows are gathered from, by place
 };
-
-// How the rows of a matrix are laid down, for those who fill them in.
-size_t row_bytes(const OnnxMatrix& matrix);          // of a row's numbers, before Columns turns them
-size_t scales_per_row(const OnnxMatrix& matrix);     // blocks or groups
-size_t zero_point_row_bytes(const OnnxMatrix& matrix);
-
-// One row of unsigned codes, scales or zero points, as RowReader gives them, in the form of the data. `out` is as long as the functions above say.
-void lay_codes(const OnnxMatrix& matrix, std::span<const uint8_t> codes, std::span<std::byte> out);
-void lay_scales(const OnnxMatrix& matrix, std::span<const float> scales, std::span<std::byte> out);
-void lay_zero_points(const OnnxMatrix& matrix, std::span<const uint8_t> zero_points, std::span<std::byte> out);
-
-// Whole rows, one after the other, from row `first` of the matrix on, as columns of the part of the data that begins at `out`.
-void lay_columns(const OnnxMatrix& matrix, int64_t first, std::span<const std::byte> rows, size_t bytes_of_row, size_t element_bytes, std::byte* out);
-size_t element_bytes(const OnnxMatrix& matrix);      // of numbers in Rows and Columns
-inline size_t scale_bytes(const OnnxMatrix& matrix) { return matrix.wide_scales ? sizeof(float) : sizeof(uint16_t); }
 
 }  // namespace philo

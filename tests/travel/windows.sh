@@ -114,6 +114,26 @@ for example in answer_c answer_cpp; do
   ends "$example" 0 $?
 done
 
+# ONNX Runtime's library for Windows: PyPI's wheel is a zip. It is kept in build/, and taken from a folder with a name of another alphabet.
+ort=$root/build/onnxruntime-windows
+if [ ! -f "$ort/onnxruntime.dll" ]; then
+  python3 -m venv pip >/dev/null && pip/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --platform win_amd64 --python-version 3.11 --dest wheel \
+    "$(grep '^onnxruntime==' "$root/tests/peers/requirements.txt")" 2>/dev/null && python3 -m zipfile -e wheel/*.whl wheel && mkdir -p "$ort" && cp wheel/onnxruntime/capi/onnxruntime*.dll "$ort"
+fi
+if [ -f "$ort/onnxruntime.dll" ]; then
+  ln -s "$ort" библиотека
+  export PHILO_ONNXRUNTIME="Z:${scratch//\//\\}\\библиотека"
+  philo run -p "Can you introduce yourself?" --quiet --device onnxruntime:cpu >out 2>err
+  ends "the demo's answer on onnxruntime:cpu" 0 $?
+  same "the demo's answer on onnxruntime:cpu" expected out
+  philo run -p Hello --device onnxruntime:dml >out 2>err
+  ends "DirectML, which that wheel does not have" 4 $?
+  holds "what to do" err "onnxruntime-directml"
+  unset PHILO_ONNXRUNTIME
+else
+  echo "left out: onnxruntime:cpu, because the wheel of ONNX Runtime for Windows can't be had"
+fi
+
 # A console: typed letters, an answer, Ctrl-C, the next prompt.
 python3 "$here/console.py" "$wine" "$folder/bin/philo.exe" "$tiny" >out 2>&1
 ends "chat in a console: $(tail -c 600 out)" 0 $?

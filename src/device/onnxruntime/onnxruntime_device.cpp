@@ -73,7 +73,10 @@ class OnnxruntimeDevice final : public Device {
             return !stopped;
           });
     } catch (const Failure& failure) {
-      if (!stopped) throw Error(failure.out_of_memory() ? ErrorCode::Resource : ErrorCode::Device, name_ + " can't load this model: " + failure.what());
+      if (stopped) throw Error(ErrorCode::Stopped, "stopped while " + name_ + " loaded the model");
+      if (failure.out_of_memory())
+        throw Error(ErrorCode::Resource, name_ + " got no memory for this model (" + failure.what() + "); close other programs or choose a smaller --weight-format");
+      throw Error(ErrorCode::Device, name_ + " can't load this model: " + failure.what());
     }
     if (stopped) throw Error(ErrorCode::Stopped, "stopped while " + name_ + " loaded the model");
     weights.release_checkpoint();
@@ -101,10 +104,12 @@ class OnnxruntimeDevice final : public Device {
 
 DeviceReport report(Runtime& runtime, const Provider& provider, const std::vector<ProviderDevice>& there) {
   const auto found = std::find_if(there.begin(), there.end(), [&](const ProviderDevice& one) { return one.provider == provider.full_name; });
-  DeviceReport out{"onnxruntime:" + std::string(provider.name), false, std::string(provider.computes) + "; ONNX Runtime " + runtime.version(), ""};
+  const bool processor = provider.full_name == processor_provider;
+  DeviceReport out{"onnxruntime:" + std::string(provider.name), false,
+                   std::string(provider.computes) + "; ONNX Runtime " + runtime.version() + (processor ? ", " + runtime.path() : ""), ""};
   if (found == there.end()) {
-    out.reason = "this ONNX Runtime (" + runtime.path() + ") has no such provider; " + std::string(provider.how_to_get);
-  } else if (provider.name != "cpu") {
+    out.reason = "this ONNX Runtime has no such provider; " + std::string(provider.how_to_get);
+  } else if (!processor) {
     out.reason = runtime.probe(std::string(provider.full_name), {});
     if (!out.reason.empty()) out.reason = "the provider does not start, mostly because its driver or libraries are missing (" + out.reason + "); " + std::string(provider.how_to_get);
   }

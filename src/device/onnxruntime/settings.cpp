@@ -11,7 +11,7 @@
 namespace philo::onnxruntime {
 namespace {
 
-constexpr size_t most_turn_tokens = 512;
+constexpr size_t most_turn_tokens = 128;
 constexpr std::string_view suffix = "ExecutionProvider";
 
 constexpr std::array providers = {
