@@ -34,7 +34,7 @@ test-thread:
 	ctest --preset thread --parallel $(JOBS) -R '^(device_cpu|generate)[.]' -E 'RewindsToEveryPosition|YieldsTheSameBits'
 
 # Cross-built, and run by wine and by qemu-user. Left out under wine: models on kernels whose likes are tried there, as make test has them.
-WINDOWS_TESTS := -*_on_scalar*:*_on_avx_vnni*:CpuNetwork.YieldsTheSameBits*
+WINDOWS_TESTS := -*_on_scalar*:*_on_avx_vnni*:*_on_amx*:CpuNetwork.YieldsTheSameBits*
 test-windows:
 	@tools/setup.sh cross
 	cmake --preset windows -DPHILO_TESTS=ON
