@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/plan.h"
 
 namespace philo {
 namespace {
@@ -95,30 +96,6 @@ ModelConfig config_of(std::string_view name) {
                     "; expected phi-3-mini, phi-3-medium, phi-4-mini, phi-4 or demo");
 }
 
-std::vector<std::pair<std::string, std::vector<int64_t>>> matrices_of(const ModelConfig& config) {
-  const int64_t hidden = config.hidden_size;
-  std::vector<std::pair<std::string, std::vector<int64_t>>> list = {
-      {"model.embed_tokens.weight", {config.vocabulary, hidden}}};
-  for (int64_t layer = 0; layer < config.layers; ++layer) {
-    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-    list.push_back({prefix + "self_attn.qkv_proj.weight", {config.q_size() + 2 * config.kv_size(), hidden}});
-    list.push_back({prefix + "self_attn.o_proj.weight", {hidden, config.q_size()}});
-    list.push_back({prefix + "mlp.gate_up_proj.weight", {2 * config.intermediate_size, hidden}});
-    list.push_back({prefix + "mlp.down_proj.weight", {hidden, config.intermediate_size}});
-  }
-  if (!config.tied) list.push_back({"lm_head.weight", {config.vocabulary, hidden}});
-  return list;
-}
-
-std::vector<std::string> norms_of(const ModelConfig& config) {
-  std::vector<std::string> names;
-  for (int64_t layer = 0; layer < config.layers; ++layer)
-    for (const char* norm : {"input_layernorm", "post_attention_layernorm"})
-      names.push_back("model.layers." + std::to_string(layer) + "." + norm + ".weight");
-  names.push_back("model.norm.weight");
-  return names;
-}
-
 size_t bf16_bytes(const std::vector<int64_t>& shape) {
   size_t bytes = 2;
   for (const int64_t size : shape) bytes *= static_cast<size_t>(size);
@@ -147,30 +124,26 @@ Checkpoint synthetic_checkpoint(std::string_view name) {
   checkpoint.architecture = "Phi3ForCausalLM";
   checkpoint.weights_file = "synthetic " + checkpoint.path;
 
-  const auto matrices = matrices_of(checkpoint.config);
-  size_t bytes = 0;
-  for (size_t i = 0; i < matrices.size(); ++i)
-    bytes = std::max(bytes, i * place_bytes + bf16_bytes(matrices[i].second));
-  const auto numbers = std::make_shared<std::vector<uint64_t>>((bytes + 7) / 8);
+  const auto tensors = phi3_tensors(checkpoint.config);
+  const auto is_norm = [](const std::vector<int64_t>& shape) { return shape.size() == 1; };
+  size_t matrix_bytes = 0, norm_bytes = 0;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto& shape = tensors[i].second;
+    size_t& bytes = is_norm(shape) ? norm_bytes : matrix_bytes;
+    bytes = std::max(bytes, i * place_bytes + bf16_bytes(shape));
+  }
+  const auto numbers = std::make_shared<std::vector<uint64_t>>((matrix_bytes + 7) / 8);
   fill_random(*numbers);
-  const std::vector<std::string> norms = norms_of(checkpoint.config);
-  const size_t norm_bytes = 2 * static_cast<size_t>(checkpoint.config.hidden_size);
-  const auto ones =
-      std::make_shared<std::vector<uint16_t>>((norms.size() * place_bytes + norm_bytes) / 2, f32_to_bf16(1.0f));
+  const auto ones = std::make_shared<std::vector<uint16_t>>(norm_bytes / 2, f32_to_bf16(1.0f));
 
   auto weights = std::make_shared<Weights>();
   weights->keep(numbers);
   weights->keep(ones);
-  const auto add = [&](const std::string& tensor, std::vector<int64_t> shape, std::span<const std::byte> from,
-                       size_t index) {
-    const size_t size = bf16_bytes(shape);
-    weights->add({tensor, DType::BF16, std::move(shape), from.subspan(index * place_bytes, size)},
-                 checkpoint.weights_file);
-  };
-  for (size_t i = 0; i < matrices.size(); ++i)
-    add(matrices[i].first, matrices[i].second, std::as_bytes(std::span(*numbers)), i);
-  for (size_t i = 0; i < norms.size(); ++i)
-    add(norms[i], {checkpoint.config.hidden_size}, std::as_bytes(std::span(*ones)), i);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const auto& [tensor, shape] = tensors[i];
+    const std::span<const std::byte> from = is_norm(shape) ? std::as_bytes(std::span(*ones)) : std::as_bytes(std::span(*numbers));
+    weights->add({tensor, DType::BF16, shape, from.subspan(i * place_bytes, bf16_bytes(shape))}, checkpoint.weights_file);
+  }
   checkpoint.weights = std::move(weights);
   return checkpoint;
 }

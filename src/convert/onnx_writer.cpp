@@ -133,7 +133,7 @@ class OnnxWriter : public WeightsWriter {
     writing.report.files = {"model.onnx", onnx_data_file};
     folder.create("model.onnx").write(model_.graph);
     OutputFile& file = folder.create(onnx_data_file);
-    for (const auto& group : groups_) write_segment(group, file, writing);
+    for (const auto& group : groups_) write_group(group, file, writing);
     file.write_at(model_.tables_offset, model_.tables);
   }
 
@@ -141,27 +141,18 @@ class OnnxWriter : public WeightsWriter {
 
  private:
   // All matrices that hold rows of one segment, in one pass over it.
-  static void write_segment(const std::vector<const OnnxMatrix*>& group, OutputFile& file, Writing& writing) {
-    const Segment& segment = group.front()->segment;
+  static void write_group(const std::vector<const OnnxMatrix*>& group, OutputFile& file, Writing& writing) {
     std::vector<std::unique_ptr<MatrixTarget>> targets;
     uint64_t bytes = 0;
     for (const OnnxMatrix* matrix : group) {
       targets.push_back(std::make_unique<MatrixTarget>(*matrix, file));
       bytes += matrix_bytes(*matrix);
     }
-    const TensorSource source{segment.values, segment.coded};
     const PartSink sink = [&](Part part, uint64_t offset, std::span<const std::byte> taken) {
       for (const auto& target : targets) target->take(part, offset, taken);
     };
-    const Advance advance = [&](size_t done) {
-      file.write_behind();
-      writing.progress(done);
-    };
-    const ConversionError error = convert_tensor(source, segment.format, CodeLayout::Plain, writing.pool, sink, advance);
+    write_segment(group.front()->segment, bytes, CodeLayout::Plain, file, sink, writing);
     for (const auto& target : targets) target->finish();
-    writing.sum.add(error);
-    writing.report.tensors.push_back({segment.name(), format_description(segment.format), source.weights(), segment.stored_bytes(), bytes,
-                                      error.relative(), error.signal_to_noise_db()});
   }
 
   OnnxModel model_;

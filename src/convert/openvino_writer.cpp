@@ -41,20 +41,11 @@ class OpenvinoWriter : public WeightsWriter {
 
  private:
   static void write_matrix(const IrMatrix& matrix, OutputFile& file, Writing& writing) {
-    const Segment& segment = matrix.segment;
-    const TensorSource source{segment.values, segment.coded};
     const PartSink sink = [&](Part part, uint64_t offset, std::span<const std::byte> bytes) {
       const uint64_t begin = part == Part::Numbers ? matrix.numbers : part == Part::Scale ? *matrix.scale : *matrix.zero_point;
       file.write_at(begin + offset, bytes);
     };
-    const Advance advance = [&](size_t bytes) {
-      file.write_behind();
-      writing.progress(bytes);
-    };
-    const ConversionError error = convert_tensor(source, segment.format, CodeLayout::Openvino, writing.pool, sink, advance);
-    writing.sum.add(error);
-    writing.report.tensors.push_back({segment.name(), format_description(segment.format), source.weights(), segment.stored_bytes(), matrix_bytes(matrix),
-                                      error.relative(), error.signal_to_noise_db()});
+    write_segment(matrix.segment, matrix_bytes(matrix), CodeLayout::Openvino, file, sink, writing);
   }
 
   // What optimum notes down beside a quantized model: the format of most weights, and of the rest.

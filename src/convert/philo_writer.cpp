@@ -53,12 +53,7 @@ class PhiloWriter : public WeightsWriter {
       const PartSink sink = [&](Part part, uint64_t offset, std::span<const std::byte> bytes) {
         for (const auto& entries : placed.entries) writer.write(entries[static_cast<size_t>(part)], offset, bytes);
       };
-      const Advance advance = [&](size_t bytes) {
-        file.write_behind();
-        writing.progress(bytes);
-      };
-      const ConversionError error = convert_tensor(conversion.source, conversion.format, CodeLayout::CompressedTensors, writing.pool, sink, advance);
-      writing.sum.add(error);
+      const ConversionError error = write_tensor(conversion.source, conversion.format, CodeLayout::CompressedTensors, file, sink, writing);
       writing.report.tensors.push_back(reported(conversion, error));
     }
     writer.finish();

@@ -25,4 +25,20 @@ std::function<MatrixFormat(const Segment&)> written_formats(const std::vector<As
   return [formats = std::move(formats)](const Segment& segment) { return formats.at(segment.place()); };
 }
 
+ConversionError write_tensor(const TensorSource& source, const MatrixFormat& format, CodeLayout layout, OutputFile& file, const PartSink& sink, Writing& writing) {
+  const Advance advance = [&](size_t bytes) {
+    file.write_behind();
+    writing.progress(bytes);
+  };
+  const ConversionError error = convert_tensor(source, format, layout, writing.pool, sink, advance);
+  writing.sum.add(error);
+  return error;
+}
+
+void write_segment(const Segment& segment, uint64_t bytes, CodeLayout layout, OutputFile& file, const PartSink& sink, Writing& writing) {
+  const TensorSource source{segment.values, segment.coded};
+  const ConversionError error = write_tensor(source, segment.format, layout, file, sink, writing);
+  writing.report.tensors.push_back({segment.name(), format_description(segment.format), source.weights(), segment.stored_bytes(), bytes, error.relative(), error.signal_to_noise_db()});
+}
+
 }  // namespace philo

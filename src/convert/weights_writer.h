@@ -36,6 +36,11 @@ std::unique_ptr<WeightsWriter> philo_writer(const Plan& plan, std::vector<Assign
 std::unique_ptr<WeightsWriter> openvino_writer(const Plan& plan, const std::vector<AssignedTensor>& tensors, double ratio);
 std::unique_ptr<WeightsWriter> onnx_writer(const Plan& plan, const std::vector<AssignedTensor>& tensors, OnnxTarget target, bool half);
 
+// convert_tensor() into parts of `file`, with progress and its error added to the sum.
+ConversionError write_tensor(const TensorSource& source, const MatrixFormat& format, CodeLayout layout, OutputFile& file, const PartSink& sink, Writing& writing);
+// The same for a segment of another runtime's folder, with its line in the report: `bytes` are those that it takes there.
+void write_segment(const Segment& segment, uint64_t bytes, CodeLayout layout, OutputFile& file, const PartSink& sink, Writing& writing);
+
 // In which format folders of other runtimes hold a segment: as assigned, but not in bfloat16, which not every device takes.
 std::function<MatrixFormat(const Segment&)> written_formats(const std::vector<AssignedTensor>& tensors);
 

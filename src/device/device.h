@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/token.h"
+#include "device/properties.h"
 #include "model/plan.h"
 
 namespace philo {
@@ -26,7 +27,7 @@ struct DeviceOptions {
   ActivationFormat activation_format = ActivationFormat::Int8;
   int threads = 0;   // 0: what is fastest here
   std::string isa;   // empty: the best one here
-  std::vector<std::pair<std::string, std::string>> properties;  // for a vendor's runtime, by its own names
+  Properties properties;  // for a vendor's runtime, by its own names
   size_t context = 0;             // most tokens that sessions will hold, for devices that compile for fixed sizes; 0: their default
   bool allow_requantize = false;  // weights that the device does not take may be quantized again
   std::string cache_folder;       // for what takes long to compile; empty: nothing is kept

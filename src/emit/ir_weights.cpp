@@ -28,22 +28,9 @@ IrType code_type(const CodeFormat& codes) {
 std::optional<IrType> type_in_file(const Segment& segment) {
   if (!segment.as_stored() || segment.coded == nullptr || segment.coded->rows != segment.rows) return {};
   const CodedMatrix& coded = *segment.coded;
-  const bool four = coded.format.bits == 4;
-  switch (coded.codes_kind) {
-    case CodedMatrix::Codes::Packed:
-      return coded.columns % (four ? 8 : 4) != 0 ? std::nullopt : std::optional(four ? IrType::U4 : IrType::U8);
-    case CodedMatrix::Codes::Bytes:
-      return IrType::U8;
-    case CodedMatrix::Codes::Nibbles:
-      return IrType::U4;
-    case CodedMatrix::Codes::SignedBytes:
-      return coded.format.symmetric ? std::optional(IrType::I8) : std::nullopt;
-    case CodedMatrix::Codes::SignedNibbles:
-      return coded.format.symmetric ? std::optional(IrType::I4) : std::nullopt;
-    case CodedMatrix::Codes::PaddedNibbles:
-    case CodedMatrix::Codes::PaddedBytes:
-      return {};  // no constant has bytes between its rows
-  }
+  if (!coded.plain_codes().empty()) return coded.format.bits == 4 ? IrType::U4 : IrType::U8;
+  if (coded.format.symmetric && coded.codes_kind == CodedMatrix::Codes::SignedBytes) return IrType::I8;
+  if (coded.format.symmetric && coded.codes_kind == CodedMatrix::Codes::SignedNibbles) return IrType::I4;
   return {};
 }
 
@@ -63,8 +50,7 @@ void find_shared(IrMatrix& matrix) {
   if (!matrix.shares_numbers) return;
   const CodedMatrix& coded = *segment.coded;
   matrix.shares_scale = coded.scales.dtype != DType::BF16 && aligned(coded.scales);
-  matrix.shares_zero_point = coded.zero_points_kind == CodedMatrix::ZeroPoints::Bytes ||
-                             coded.zero_points_kind == CodedMatrix::ZeroPoints::Nibbles;
+  matrix.shares_zero_point = !coded.plain_zero_points().empty();
 }
 
 const char* type_name(IrType type) { return type == IrType::F16 ? "f16" : "f32"; }
@@ -207,10 +193,10 @@ uint64_t matrix_bytes(const IrMatrix& matrix) {
 std::vector<IrShared> shared_constants(const IrMatrix& matrix) {
   std::vector<IrShared> out;
   const CodedMatrix* const coded = matrix.segment.coded;
-  if (matrix.shares_numbers)
-    out.push_back({matrix.numbers, (coded != nullptr ? coded->codes : *matrix.segment.values).bytes});
+  const std::span<const std::byte> plain = coded == nullptr ? matrix.segment.values->bytes : coded->plain_codes();
+  if (matrix.shares_numbers) out.push_back({matrix.numbers, plain.empty() ? coded->codes.bytes : plain});
   if (matrix.shares_scale) out.push_back({*matrix.scale, coded->scales.bytes});
-  if (matrix.shares_zero_point) out.push_back({*matrix.zero_point, coded->zero_points.bytes});
+  if (matrix.shares_zero_point) out.push_back({*matrix.zero_point, coded->plain_zero_points()});
   return out;
 }
 
@@ -277,27 +263,9 @@ void fill_rows(const IrMatrix& matrix, int64_t first, int64_t last, std::span<st
     return;
   }
   if (matrix.shares_numbers) return;
-  const DType type = std::get<DType>(matrix.segment.format);
-  const size_t bytes = static_cast<size_t>(columns) * dtype_bytes(type);
-  if (matrix.segment.as_stored()) {
-    std::memcpy(weights.data() + matrix.numbers + static_cast<size_t>(first) * bytes, matrix.segment.values->bytes.data() + static_cast<size_t>(first) * bytes,
-                static_cast<size_t>(last - first) * bytes);
-    return;
-  }
   RowReader reader(matrix.segment);
-  std::vector<float> values(static_cast<size_t>(columns));
-  for (int64_t row = first; row < last; ++row) {
-    reader.read_values(row, values);
-    std::byte* const out = weights.data() + matrix.numbers + static_cast<size_t>(row) * bytes;
-    if (type == DType::F32) {
-      std::memcpy(out, values.data(), bytes);
-      continue;
-    }
-    for (size_t i = 0; i < values.size(); ++i) {
-      const uint16_t bits = type == DType::F16 ? f32_to_f16(values[i]) : f32_to_bf16(values[i]);
-      std::memcpy(out + 2 * i, &bits, sizeof bits);
-    }
-  }
+  const size_t bytes = static_cast<size_t>(columns) * dtype_bytes(std::get<DType>(matrix.segment.format));
+  for (int64_t row = first; row < last; ++row) reader.read_numbers(row, weights.subspan(matrix.numbers + static_cast<size_t>(row) * bytes, bytes));
 }
 
 void fill_literals(const OpenvinoIr& ir, std::span<std::byte> weights) {

@@ -82,21 +82,7 @@ void lay_zero_points(const OnnxMatrix& matrix, std::span<const uint8_t> zero_poi
 }
 
 void lay_columns(const OnnxMatrix& matrix, int64_t first, std::span<const std::byte> rows, size_t bytes_of_row, size_t element_bytes, std::byte* out) {
-  const size_t count = rows.size() / bytes_of_row, stride = static_cast<size_t>(matrix.rows) * element_bytes;
-  const size_t columns = bytes_of_row / element_bytes;
-  const auto turn = [&]<typename T>(T element) {
-    for (size_t column = 0; column < columns; ++column) {
-      std::byte* const to = out + column * stride + static_cast<size_t>(first) * sizeof element;
-      const std::byte* const from = rows.data() + column * sizeof element;
-      for (size_t row = 0; row < count; ++row) {
-        std::memcpy(&element, from + row * bytes_of_row, sizeof element);
-        std::memcpy(to + row * sizeof element, &element, sizeof element);
-      }
-    }
-  };
-  if (element_bytes == 1) turn(uint8_t{});
-  else if (element_bytes == 2) turn(uint16_t{});
-  else turn(uint32_t{});
+  transpose(rows, bytes_of_row / element_bytes, element_bytes, out + static_cast<size_t>(first) * element_bytes, static_cast<size_t>(matrix.rows) * element_bytes);
 }
 
 namespace {
@@ -141,33 +127,16 @@ std::span<const std::byte> stored_numbers(const OnnxMatrix& matrix) {
     const std::span<const std::byte> numbers = segment.values->bytes.subspan(first, all);
     return reinterpret_cast<uintptr_t>(numbers.data()) % element_bytes(matrix) == 0 ? numbers : std::span<const std::byte>();
   }
-  using Codes = CodedMatrix::Codes;
-  const CodedMatrix& coded = *segment.coded;
-  const bool padded = matrix.layout != OnnxLayout::Blocks || coded.columns % matrix.block != 0;
-  const bool nibbles = coded.codes_kind == Codes::Nibbles && coded.columns % 2 == 0, packed = coded.codes_kind == Codes::Packed && bytes % sizeof(uint32_t) == 0;
-  const bool same = coded.format.bits == 4 ? nibbles || packed : coded.codes_kind == Codes::Bytes || packed;
-  return padded || !same ? std::span<const std::byte>() : coded.codes.bytes.subspan(first, all);
+  if (matrix.layout != OnnxLayout::Blocks || segment.coded->columns % matrix.block != 0) return {};
+  const std::span<const std::byte> plain = segment.coded->plain_codes();
+  return plain.empty() ? plain : plain.subspan(first, all);
 }
 
 void fill_rows(const OnnxMatrix& matrix, int64_t first, int64_t last, std::span<std::byte> data, bool with_numbers) {
   RowReader reader(matrix.segment);
   Placer numbers(matrix, matrix.numbers, row_bytes(matrix), element_bytes(matrix), data);
-  const auto* dtype = std::get_if<DType>(&matrix.segment.format);
-  if (dtype != nullptr && !with_numbers) return;
-  if (dtype != nullptr) {
-    std::vector<float> values(static_cast<size_t>(columns_of(matrix.segment)));
-    for (int64_t row = first; row < last; ++row) {
-      reader.read_values(matrix.first_row + row, values);
-      const std::span<std::byte> out = numbers.row(row);
-      if (*dtype == DType::F32) {
-        std::memcpy(out.data(), values.data(), out.size());
-        continue;
-      }
-      for (size_t i = 0; i < values.size(); ++i) {
-        const uint16_t bits = *dtype == DType::F16 ? f32_to_f16(values[i]) : f32_to_bf16(values[i]);
-        std::memcpy(out.data() + 2 * i, &bits, sizeof bits);
-      }
-    }
+  if (codes_of(matrix) == nullptr) {
+    for (int64_t row = first; row < last && with_numbers; ++row) reader.read_numbers(matrix.first_row + row, numbers.row(row));
     numbers.flush();
     return;
   }

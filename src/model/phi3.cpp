@@ -180,6 +180,23 @@ class Builder {
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::vector<int64_t>>> phi3_tensors(const ModelConfig& config) {
+  const int64_t hidden = config.hidden_size, inner = config.intermediate_size;
+  std::vector<std::pair<std::string, std::vector<int64_t>>> list = {{std::string(embedding_name), {config.vocabulary, hidden}}};
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+    list.push_back({prefix + "input_layernorm.weight", {hidden}});
+    list.push_back({prefix + "self_attn.qkv_proj.weight", {config.q_size() + 2 * config.kv_size(), hidden}});
+    list.push_back({prefix + "self_attn.o_proj.weight", {hidden, config.q_size()}});
+    list.push_back({prefix + "post_attention_layernorm.weight", {hidden}});
+    list.push_back({prefix + "mlp.gate_up_proj.weight", {2 * inner, hidden}});
+    list.push_back({prefix + "mlp.down_proj.weight", {hidden, inner}});
+  }
+  list.push_back({"model.norm.weight", {hidden}});
+  if (!config.tied) list.push_back({std::string(head_name), {config.vocabulary, hidden}});
+  return list;
+}
+
 Plan plan_phi3(const ModelConfig& config, std::shared_ptr<const Weights> tensors, const std::string& file) {
   return Builder(config, std::move(tensors), file).build();
 }

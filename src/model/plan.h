@@ -64,6 +64,9 @@ struct Plan {
   std::vector<std::string> notes;          // what people should know: tensors that no step uses, a head that is missing
 };
 
+// The tensors of a model whose projections are fused, in the order of its layers: names and shapes.
+std::vector<std::pair<std::string, std::vector<int64_t>>> phi3_tensors(const ModelConfig& config);
+
 // The plan of a dense Phi-3-class checkpoint with Hugging Face names, fused or split projections. Throws ErrorCode::Input for
 // missing tensors, biases and wrong shapes or types, naming the tensor; `file` names the checkpoint in messages. Looks at names,
 // types and shapes only, never at the numbers. The head is the embedding where the config ties the two or lm_head.weight is absent.

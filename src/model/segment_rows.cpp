@@ -83,4 +83,21 @@ void RowReader::read_values(int64_t row, std::span<float> out) {
   decode_row(code_format(segment_), coded.codes, coded.scales, coded.zero_points, out);
 }
 
+void RowReader::read_numbers(int64_t row, std::span<std::byte> out) {
+  const DType dtype = std::get<DType>(segment_.format);
+  if (segment_.as_stored()) {
+    std::memcpy(out.data(), segment_.values->bytes.data() + static_cast<size_t>(row) * out.size(), out.size());
+    return;
+  }
+  read_stored_row(segment_, row, values_);
+  if (dtype == DType::F32) {
+    std::memcpy(out.data(), values_.data(), out.size());
+    return;
+  }
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const uint16_t bits = dtype == DType::F16 ? f32_to_f16(values_[i]) : f32_to_bf16(values_[i]);
+    std::memcpy(out.data() + 2 * i, &bits, sizeof bits);
+  }
+}
+
 }  // namespace philo

@@ -31,6 +31,8 @@ class RowReader {
   const CodedRow& read_codes(int64_t row);
   // (columns) values in the segment's format: rounded to it, or quantized and decoded again.
   void read_values(int64_t row, std::span<float> out);
+  // For a segment whose format is floats: (columns) numbers of it, rounded where they are stored otherwise.
+  void read_numbers(int64_t row, std::span<std::byte> out);
 
  private:
   const Segment& segment_;

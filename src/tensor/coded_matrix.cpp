@@ -34,6 +34,28 @@ void read_nibbles(const std::byte* from, size_t first, size_t count, uint8_t fli
 
 }  // namespace
 
+std::span<const std::byte> CodedMatrix::plain_codes() const {
+  const size_t row_bytes = code_row_bytes(format.bits, columns);
+  size_t stored = row_bytes;  // of a row
+  switch (codes_kind) {
+    case Codes::Packed: stored = index(codes.shape[1]) * 4; break;
+    case Codes::PaddedNibbles:
+    case Codes::PaddedBytes: stored = index(codes.shape[1]); break;
+    case Codes::Bytes:
+    case Codes::Nibbles: break;
+    case Codes::SignedBytes:
+    case Codes::SignedNibbles: return {};
+  }
+  const bool whole = format.bits == 8 || columns % 2 == 0;
+  return whole && stored == row_bytes ? codes.bytes.first(index(rows) * row_bytes) : std::span<const std::byte>();
+}
+
+std::span<const std::byte> CodedMatrix::plain_zero_points() const {
+  const bool nibbles = zero_points_kind == ZeroPoints::Nibbles || (zero_points_kind == ZeroPoints::PaddedNibbles && groups() % 2 == 0);
+  const bool plain = format.bits == 4 ? nibbles : zero_points_kind == ZeroPoints::Bytes;
+  return plain ? zero_points.bytes : std::span<const std::byte>();
+}
+
 void CodedMatrix::read_codes(int64_t row, std::span<uint8_t> out) const {
   const size_t bytes = code_row_bytes(format.bits, columns), count = index(columns), first = index(row) * count;
   switch (codes_kind) {

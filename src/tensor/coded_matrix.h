@@ -46,6 +46,10 @@ struct CodedMatrix {
   int64_t groups() const { return groups_per_row(format, columns); }
   size_t bytes() const { return codes.bytes.size() + scales.bytes.size() + zero_points.bytes.size(); }
 
+  // The file's own bytes where they are unsigned codes, or zero points of as many bits, row after row without padding; empty where not.
+  std::span<const std::byte> plain_codes() const;
+  std::span<const std::byte> plain_zero_points() const;
+
   void read_codes(int64_t row, std::span<uint8_t> out) const;  // (code_row_bytes)
   // (groups). Throws ErrorCode::Input, naming the tensor, for a scale that is not finite.
   void read_scales(int64_t row, std::span<float> out) const;

@@ -131,4 +131,26 @@ void read_elements(const Tensor& tensor, size_t first, std::span<float> out) {
   }
 }
 
+namespace {
+
+template <typename Element>
+void transpose_elements(std::span<const std::byte> from, size_t columns, std::byte* to, size_t to_row_bytes) {
+  constexpr size_t tile = 32;  // its lines of both sides stay in the first cache
+  const size_t rows = from.size() / (columns * sizeof(Element));
+  for (size_t row = 0; row < rows; row += tile)
+    for (size_t column = 0; column < columns; column += tile)
+      for (size_t c = column; c < std::min(column + tile, columns); ++c)
+        for (size_t r = row; r < std::min(row + tile, rows); ++r)
+          std::memcpy(to + c * to_row_bytes + r * sizeof(Element), from.data() + (r * columns + c) * sizeof(Element), sizeof(Element));
+}
+
+}  // namespace
+
+void transpose(std::span<const std::byte> from, size_t columns, size_t element_bytes, std::byte* to, size_t to_row_bytes) {
+  if (columns == 0) return;
+  if (element_bytes == 1) transpose_elements<uint8_t>(from, columns, to, to_row_bytes);
+  else if (element_bytes == 2) transpose_elements<uint16_t>(from, columns, to, to_row_bytes);
+  else transpose_elements<uint32_t>(from, columns, to, to_row_bytes);
+}
+
 }  // namespace philo

@@ -37,6 +37,9 @@ uint16_t f32_to_f16(float value);
 float bf16_to_f32(uint16_t bits);
 uint16_t f32_to_bf16(float value);
 
+// Rows of `columns` elements of 1, 2 or 4 bytes, without gaps, become columns of `to`, whose rows begin `to_row_bytes` apart.
+void transpose(std::span<const std::byte> from, size_t columns, size_t element_bytes, std::byte* to, size_t to_row_bytes);
+
 // Element `index` of an F32, F16 or BF16 tensor as float; any alignment.
 float element(const Tensor& tensor, size_t index);
 // Elements from `first` on, as many as `out` holds; likewise.

@@ -44,19 +44,7 @@ inline Plan small_plan(const ModelConfig& config, DType dtype) {
     weights->add({name, dtype, std::move(shape), *bytes}, "test");
     weights->keep(bytes);
   };
-  const int64_t hidden = config.hidden_size, inner = config.intermediate_size;
-  add("model.embed_tokens.weight", {config.vocabulary, hidden});
-  for (int64_t layer = 0; layer < config.layers; ++layer) {
-    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-    add(prefix + "input_layernorm.weight", {hidden});
-    add(prefix + "self_attn.qkv_proj.weight", {config.q_size() + 2 * config.kv_size(), hidden});
-    add(prefix + "self_attn.o_proj.weight", {hidden, config.q_size()});
-    add(prefix + "post_attention_layernorm.weight", {hidden});
-    add(prefix + "mlp.gate_up_proj.weight", {2 * inner, hidden});
-    add(prefix + "mlp.down_proj.weight", {hidden, inner});
-  }
-  add("model.norm.weight", {hidden});
-  if (!config.tied) add("lm_head.weight", {config.vocabulary, hidden});
+  for (const auto& [name, shape] : phi3_tensors(config)) add(name, shape);
   return plan_phi3(config, weights, "test");
 }
 

@@ -25,7 +25,7 @@ constexpr CodedFormat coded_formats[] = {
     {4, 128, false, FloatFormat::F16}, {4, 64, false, FloatFormat::F16}, {4, 32, false, FloatFormat::F32}, {4, 0, false, FloatFormat::F16},
     {4, 128, true, FloatFormat::F32},  {4, 64, true, FloatFormat::F16},  {4, 32, true, FloatFormat::F16},  {4, 0, true, FloatFormat::F32},
     {8, 0, false, FloatFormat::F16},   {8, 0, true, FloatFormat::F32},   {8, 128, false, FloatFormat::F16}, {8, 64, true, FloatFormat::F32},
-    {8, 32, true, FloatFormat::F16}};
+    {8, 32, true, FloatFormat::F16},   {4, 16, false, FloatFormat::F16}, {4, 16, true, FloatFormat::F32},   {8, 16, true, FloatFormat::F32}};
 
 inline std::string name_of(const CodedFormat& format) {
   return "int" + std::to_string(format.bits) + (format.asymmetric ? " asymmetric" : " symmetric") +

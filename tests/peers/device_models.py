@@ -1,10 +1,13 @@
 """The tiny models of tests/data/models on one of philo's devices, held against transformers' float32 eager forward pass."""
 
+import argparse
 import os
 import sys
 import tempfile
 
 import numpy as np
+import torch
+from transformers.utils import logging
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "golden"))
@@ -58,3 +61,27 @@ def hold_models(command, cases, device):
         for fault in held.faults:
             print(f"    {fault}", flush=True)
     return checks, failed
+
+
+NAMES = ["mini-4k", "mini-128k", "mini-3.5", "medium-4k", "medium-128k", "phi-4-mini", "phi-4", "form-float16"]
+
+
+def run(description, cases_of, device, checks):
+    """A peer's main: cases_of(names) as hold_models() takes them; checks: (what, function of the command that gives faults)."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("philo")
+    parser.add_argument("--models", nargs="*", default=NAMES)
+    options = parser.parse_args()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    command = os.path.abspath(options.philo)
+    done, failed = hold_models(command, cases_of(options.models), device)
+    for what, check_all in checks:
+        faults = check_all(command)
+        done += 1
+        failed += bool(faults)
+        for fault in faults:
+            print(f"{what}: {fault}", flush=True)
+    print(f"{done} checks, {failed} failed")
+    sys.exit(1 if failed else 0)

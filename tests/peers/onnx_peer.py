@@ -39,7 +39,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools", "golden"))
 import convert_peer
 import reference
 import tiny_models
-from program import philo
+from program import Faults, must, report
 
 MODELS = os.path.join(ROOT, "tests", "data", "models")
 DEMO = os.path.join(ROOT, "share", "philo", "demo")
@@ -62,21 +62,6 @@ FOLDERS = [("mini-4k", "cpu", "--weight-format fp32"), ("mini-4k", "dml", "--wei
            ("mini-4k", "cpu", "regrouped 24 --group-size -1 --asym --keep *=int4"), ("mini-4k", "cpu", "regrouped 48 --group-size -1 --keep *=int4"),
            ("mini-4k", "cuda", "regrouped 24 --group-size -1 --keep *=int4"),
            ("wide", "cpu", "--group-size 128"), ("wide", "cuda", "--group-size 64 --asym"), ("wide", "webgpu", "--group-size 128 --ratio 0.6")]
-
-
-class Faults(Exception):
-    pass
-
-
-def must(condition, message):
-    if not condition:
-        raise Faults(message)
-
-
-def report(command, *arguments):
-    code, out, error = philo(command, *arguments)
-    must(code == 0, f"{' '.join(map(str, arguments[:2]))} exits with {code}: {error}")
-    return json.loads(out)
 
 
 def register_schema():

@@ -12,7 +12,6 @@ as they are stored and quantized in several ways:
   - what is not there or not known ends with exit code 4 or 2 and says what to do
 """
 
-import argparse
 import json
 import os
 import sys
@@ -21,12 +20,9 @@ import tempfile
 os.environ["TQDM_DISABLE"] = "1"
 
 import onnxruntime
-import torch
-from transformers.utils import logging
-
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from device_models import hold_models
+from device_models import run
 from program import philo
 
 DEMO = os.path.join(ROOT, "share", "philo", "demo")
@@ -90,27 +86,8 @@ def check_list(command):
     return faults + [f"{name} is listed without what to do" for name, part in (("onnxruntime:dml", "directml"), ("onnxruntime:webgpu", "pip install")) if part not in here[name]["reason"]]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("philo")
-    parser.add_argument("--models", nargs="*", default=["mini-4k", "mini-128k", "mini-3.5", "medium-4k", "medium-128k", "phi-4-mini", "phi-4", "form-float16"])
-    options = parser.parse_args()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    torch.set_num_threads(1)
-    os.environ["PHILO_ONNXRUNTIME"] = PACKAGE
-    command = os.path.abspath(options.philo)
-    # Each model as it is stored and in one other format; each format with several models.
-    cases = [case for number, name in enumerate(options.models) for case in ((name, ""), (name, FORMATS[number % len(FORMATS)]))]
-    checks, failed = hold_models(command, cases, [*DEVICE, "--activation-format", "fp32"])
-    for what, faults in (("answers", check_answers(command)), ("refusals", check_refusals(command)), ("devices", check_list(command))):
-        checks += 1
-        failed += bool(faults)
-        for fault in faults:
-            print(f"{what}: {fault}", flush=True)
-    print(f"{checks} checks, {failed} failed")
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    os.environ["PHILO_ONNXRUNTIME"] = PACKAGE
+    # Each model as it is stored and in one other format; each format with several models.
+    run(__doc__, lambda names: [case for number, name in enumerate(names) for case in ((name, ""), (name, FORMATS[number % len(FORMATS)]))],
+        [*DEVICE, "--activation-format", "fp32"], [("answers", check_answers), ("refusals", check_refusals), ("devices", check_list)])

@@ -12,7 +12,6 @@ quantized in several ways:
   - what is not there or not known ends with exit code 4 or 2 and says what to do
 """
 
-import argparse
 import json
 import os
 import sys
@@ -20,12 +19,9 @@ import tempfile
 
 os.environ["TQDM_DISABLE"] = "1"
 
-import torch
-from transformers.utils import logging
-
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from device_models import hold_models
+from device_models import run
 from program import philo
 
 EXACT = ["--ov", "INFERENCE_PRECISION_HINT=f32", "--ov", "KV_CACHE_PRECISION=f32", "--ov", "DYNAMIC_QUANTIZATION_GROUP_SIZE=0"]
@@ -78,24 +74,6 @@ def check_refusals(command):
     return faults
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("philo")
-    parser.add_argument("--models", nargs="*", default=["mini-4k", "mini-128k", "mini-3.5", "medium-4k", "medium-128k", "phi-4-mini", "phi-4", "form-float16"])
-    options = parser.parse_args()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    torch.set_num_threads(1)
-    command = os.path.abspath(options.philo)
-    checks, failed = hold_models(command, [(name, recipe) for name in options.models for recipe in FORMATS], ["--device", "openvino:CPU", *EXACT])
-    for what, faults in (("NPU", check_npu(command)), ("refusals", check_refusals(command))):
-        checks += 1
-        failed += bool(faults)
-        for fault in faults:
-            print(f"{what}: {fault}", flush=True)
-    print(f"{checks} checks, {failed} failed")
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, lambda names: [(name, recipe) for name in names for recipe in FORMATS], ["--device", "openvino:CPU", *EXACT],
+        [("NPU", check_npu), ("refusals", check_refusals)])

@@ -15,7 +15,6 @@ import argparse
 import json
 import logging
 import os
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -39,6 +38,7 @@ import convert_peer
 import openvino_ir
 import reference
 import tiny_models
+from program import Faults, must, report
 
 MODELS = os.path.join(ROOT, "tests", "data", "models")
 ALLOWED_ERROR = 1e-3
@@ -53,21 +53,6 @@ WIDE_RECIPES = ["--group-size 128", "--group-size 64 --asym --backup-format int8
                 "--group-size 128 --keep *.o_proj=fp16 --keep *norm*=fp16"]
 NPU = {"NPU_USE_NPUW": "YES", "NPUW_LLM": "YES", "NPUW_DEVICES": "CPU", "NPUW_LLM_MAX_PROMPT_LEN": "128", "NPUW_LLM_MIN_RESPONSE_LEN": "64"}
 NPU_ERROR = 0.1  # float16, and activations quantized to 8 bits
-
-
-class Faults(Exception):
-    pass
-
-
-def must(condition, message):
-    if not condition:
-        raise Faults(message)
-
-
-def philo(command, *arguments):
-    done = subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, timeout=600)
-    must(done.returncode == 0, f"{' '.join(map(str, arguments[:2]))} exits with {done.returncode}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
 
 
 def compare_weights(ir, folder):
@@ -148,7 +133,7 @@ def check_generation(command, folder, own, model, prompt):
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write(",".join(map(str, prompt)))
         file.flush()
-        ours = philo(command, "run", own, "--ids-file", file.name, "--max-new-tokens", NEW_TOKENS, "--ignore-eos", "--activation-format", "fp32",
+        ours = report(command, "run", own, "--ids-file", file.name, "--max-new-tokens", NEW_TOKENS, "--ignore-eos", "--activation-format", "fp32",
                      "--kv-format", "fp32", "--json")["ids"]
     _, gaps = reference.greedy(model, prompt, NEW_TOKENS)
     decided = 0
@@ -199,8 +184,8 @@ def limit_of(folder):
 
 def check(command, core, source, recipe, root, generates):
     folder, own, again = (os.path.join(root, name) for name in ("ir", "own", "again"))
-    philo(command, "convert", source, folder, "--to", "openvino", *recipe, "--json")
-    philo(command, "convert", source, own, *recipe, "--json")
+    report(command, "convert", source, folder, "--to", "openvino", *recipe, "--json")
+    report(command, "convert", source, own, *recipe, "--json")
     ir = core.read_model(os.path.join(folder, "openvino_model.xml"))
     inputs = {value.get_any_name() for value in ir.inputs}
     must(inputs == {"input_ids", "attention_mask", "position_ids", "beam_idx"}, f"inputs {inputs}")
@@ -209,7 +194,7 @@ def check(command, core, source, recipe, root, generates):
     with open(os.path.join(own, "config.json"), encoding="utf-8") as file:
         is_quantized = "quantization_config" in file.read()
     if is_quantized:
-        philo(command, "convert", own, again, "--to", "openvino", "--json")
+        report(command, "convert", own, again, "--to", "openvino", "--json")
         compare_weights(core.read_model(os.path.join(again, "openvino_model.xml")), own)
     limit = limit_of(source)
     worst, decided = check_logits(core, ir, model, limit), 0

@@ -13,6 +13,22 @@ def philo(command, *arguments):
     return done.returncode, done.stdout, done.stderr.strip()
 
 
+class Faults(Exception):
+    """What a check found wrong."""
+
+
+def must(condition, message):
+    if not condition:
+        raise Faults(message)
+
+
+def report(command, *arguments):
+    """philo's answer as JSON."""
+    code, out, error = philo(command, *arguments)
+    must(code == 0, f"{' '.join(map(str, arguments[:2]))} exits with {code}: {error}")
+    return json.loads(out)
+
+
 class Held:
     """What was found over some prompts of one folder: worst relative error, greedy steps that agree and that are decided, faults."""
 

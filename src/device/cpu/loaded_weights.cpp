@@ -152,7 +152,7 @@ std::optional<std::string> refuses_segment(const Segment& segment) {
   const auto& format = std::get<CodeFormat>(segment.format);
   if (kernel_group(format, columns_of(segment)) != 0) return std::nullopt;
   return "tensor " + shown(segment.name()) + " has groups of " + std::to_string(format.group_size) + " columns in rows of " +
-         std::to_string(columns_of(segment)) + "; the cpu device computes one scale per row and groups that are multiples of 32 and divide the row: use --weight-format fp16, which decodes them";
+         std::to_string(columns_of(segment)) + "; the cpu device computes one scale per row and groups that are multiples of 16 and divide the row: use --weight-format fp16, which decodes them";
 }
 
 size_t allocated_bytes(const Plan& plan) {

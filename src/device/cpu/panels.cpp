@@ -57,7 +57,7 @@ size_t kernel_group(const CodeFormat& format, int64_t columns) {
   if (format.group_size < 0 || format.group_size >= columns) return depth;
   const auto group = static_cast<size_t>(format.group_size);
   if (depth % group != 0) return 0;
-  for (const size_t wanted : {128, 64, 32})
+  for (const size_t wanted : {128, 64, 32, 16})
     if (group % wanted == 0) return wanted;
   return 0;
 }

@@ -127,7 +127,7 @@ std::unique_ptr<Device> make_onnxruntime_device(onnxruntime::Runtime& runtime, s
 void set_onnxruntime_library(const std::string& path) { onnxruntime::set_library_place(path); }
 
 const Device& onnxruntime_device(std::string_view name) {
-  const std::string provider = name.starts_with("onnxruntime:") ? onnxruntime::provider_of(name) : "";
+  const std::string provider = name.starts_with("onnxruntime:") ? behind_vendor(name) : "";
   if (provider.empty() || provider.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-.") != provider.npos)
     throw Error(ErrorCode::Device, "there is no device " + shown(name) + "; ONNX Runtime's are onnxruntime:cpu, onnxruntime:dml, onnxruntime:cuda, onnxruntime:webgpu, onnxruntime:openvino, onnxruntime:qnn "
                                                                         "and plug-in providers by their names in small letters");

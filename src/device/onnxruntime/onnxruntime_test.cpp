@@ -21,7 +21,6 @@ using onnxruntime::Failure;
 using onnxruntime::Graph;
 using onnxruntime::GraphRequest;
 using onnxruntime::NamedTensor;
-using onnxruntime::Properties;
 using onnxruntime::ProviderDevice;
 
 const NamedTensor* find(std::span<const NamedTensor> tensors, std::string_view name) {

@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-namespace philo::onnxruntime {
+#include "device/properties.h"
 
-using Properties = std::vector<std::pair<std::string, std::string>>;  // by ONNX Runtime's names
+namespace philo::onnxruntime {
 
 class Failure : public std::runtime_error {
  public:

@@ -68,9 +68,8 @@ bool is_config(std::string_view key) {
 }
 
 void sort_options(const Properties& options, const Runtime& runtime, Settings& out) {
+  refuse_repeats("--ort", options);
   for (const auto& [key, value] : options) {
-    if (std::any_of(options.begin(), options.end(), [&](const auto& other) { return &other.first != &key && other.first == key; }))
-      throw usage_error("--ort " + key + " is given twice");
     if (key == library_key || key == provider_library_key) continue;
     if (is_config(key)) {
       if (!runtime.knows_config(key)) {
@@ -95,18 +94,11 @@ OnnxTarget target_of(std::string_view provider) {
 
 }  // namespace
 
-std::string provider_of(std::string_view device) { return std::string(device.substr(device.find(':') + 1)); }
 std::span<const Provider> known_providers() { return providers; }
 
 const Provider* find_provider(std::string_view name) {
   const auto found = std::find_if(providers.begin(), providers.end(), [&](const Provider& one) { return one.name == name; });
   return found == providers.end() ? nullptr : &*found;
-}
-
-const std::string* given(const Properties& properties, std::string_view key) {
-  for (const auto& [name, value] : properties)
-    if (name == key) return &value;
-  return nullptr;
 }
 
 std::optional<std::string> refuses_provider(std::string_view device, const DeviceOptions& options, Runtime& runtime) {
@@ -117,7 +109,7 @@ std::optional<std::string> refuses_provider(std::string_view device, const Devic
       return "--ort provider_library=" + *path + " can't be used: " + failure.what();
     }
   }
-  const std::string name = provider_of(device);
+  const std::string name = behind_vendor(device);
   const std::vector<ProviderDevice> there = runtime.providers();
   if (!full_name(name, there).empty()) return std::nullopt;
   const Provider* const known = find_provider(name);
@@ -130,7 +122,7 @@ std::optional<std::string> refuses_provider(std::string_view device, const Devic
 
 Settings settle(const Plan& plan, const DeviceOptions& options, std::string_view device, Runtime& runtime) {
   Settings out{};
-  const std::string name = provider_of(device);
+  const std::string name = behind_vendor(device);
   out.provider = full_name(name, runtime.providers());
   sort_options(options.properties, runtime, out);
   out.threads = options.threads > 0 ? options.threads : static_cast<int>(cpu().cores);

@@ -19,7 +19,6 @@ struct Provider {
   std::string_view how_to_get;
 };
 
-std::string provider_of(std::string_view device);  // "cuda" of "onnxruntime:cuda"
 std::span<const Provider> known_providers();
 const Provider* find_provider(std::string_view name);  // nullptr for one that only a plug-in can be
 
@@ -34,9 +33,6 @@ struct Settings {
 
 constexpr const char* library_key = "library";                    // of --ort: where ONNX Runtime is
 constexpr const char* provider_library_key = "provider_library";  // of --ort: a plug-in provider's library
-
-// The value of a key, or nullptr.
-const std::string* given(const Properties& properties, std::string_view key);
 
 // Why the provider can't be used here and what to do, or nothing; adds a plug-in's library that the options name.
 std::optional<std::string> refuses_provider(std::string_view device, const DeviceOptions& options, Runtime& runtime);

@@ -49,7 +49,7 @@ Plan requantized(const Plan& plan) {
 
 class OpenvinoDevice final : public Device {
  public:
-  OpenvinoDevice(Runtime& runtime, std::string_view name) : runtime_(runtime), name_(name), device_(device_of(name)) {}
+  OpenvinoDevice(Runtime& runtime, std::string_view name) : runtime_(runtime), name_(name), device_(behind_vendor(name)) {}
 
   std::string_view name() const override { return name_; }
 
@@ -118,7 +118,7 @@ class OpenvinoDevice final : public Device {
 };
 
 bool is_device_name(std::string_view name) {
-  const std::string family = family_of(device_of(name));
+  const std::string family = family_of(behind_vendor(name));
   return name.starts_with("openvino:") && (family == "CPU" || family == "GPU" || family == "NPU" || family == "AUTO");
 }
 

@@ -23,7 +23,6 @@ namespace {
 using openvino::Compiled;
 using openvino::Graph;
 using openvino::Input;
-using openvino::Properties;
 
 // What the requests of one compiled graph saw.
 struct Seen {

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-namespace philo::openvino {
+#include "device/properties.h"
 
-using Properties = std::vector<std::pair<std::string, std::string>>;  // by OpenVINO's names
+namespace philo::openvino {
 
 struct DeviceDescription {
   std::string name;    // "CPU", "GPU.0"

@@ -16,21 +16,14 @@ constexpr size_t dynamic_turn_tokens = 1024;
 constexpr size_t npu_prompt_tokens = 1024, npu_response_tokens = 128, npu_multiple = 64;
 constexpr const char *prompt_property = "NPUW_LLM_MAX_PROMPT_LEN", *response_property = "NPUW_LLM_MIN_RESPONSE_LEN";
 
-const std::string* given(const Properties& properties, std::string_view name) {
-  for (const auto& [key, value] : properties)
-    if (key == name) return &value;
-  return nullptr;
-}
-
 size_t rounded_up(size_t tokens) { return (tokens + npu_multiple - 1) / npu_multiple * npu_multiple; }
 
 void check_properties(const Properties& properties, const std::string& device, const Runtime& runtime) {
   if (properties.empty()) return;
+  refuse_repeats("--ov", properties);
   const bool npu = family_of(device) == "NPU";
   const std::vector<std::string> known = runtime.known_properties(device);
   for (const auto& [name, value] : properties) {
-    if (std::any_of(properties.begin(), properties.end(), [&](const auto& other) { return &other.first != &name && other.first == name; }))
-      throw usage_error("--ov " + name + " is given twice");
     for (const char* own : {"NPU_USE_NPUW", "NPUW_LLM", "CACHE_DIR", "MODEL_PTR", "WEIGHTS_PATH"})
       if (name == own) throw usage_error("--ov " + name + ": philo decides this itself");
     // The NPU plugin's part for language models does not list its properties; it refuses what it does not know.
@@ -86,7 +79,6 @@ void settle_npu(const Plan& plan, const DeviceOptions& options, Settings& out) {
 
 }  // namespace
 
-std::string device_of(std::string_view name) { return std::string(name.substr(name.find(':') + 1)); }
 std::string family_of(const std::string& device) { return device.substr(0, device.find_first_of(".:")); }
 
 bool is_block_weight(const Step& step) { return step.op == Op::Linear && step.layer >= 0; }

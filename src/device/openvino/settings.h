@@ -21,7 +21,6 @@ struct Settings {
   std::vector<std::string> notes;
 };
 
-std::string device_of(std::string_view name);      // "GPU.1" of "openvino:GPU.1"
 std::string family_of(const std::string& device);  // "GPU" of "GPU.1"
 
 bool is_block_weight(const Step& step);     // whose format an NPU is particular about

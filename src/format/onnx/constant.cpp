@@ -17,21 +17,11 @@ bool is_operation(const OnnxFileNode* node, std::string_view type) { return node
 // The constant's view as a tensor of another shape.
 Tensor viewed(const OnnxConstant& constant, DType dtype, std::vector<int64_t> shape) { return {constant.name, dtype, std::move(shape), constant.bytes, constant.file}; }
 
-template <class Element>
-std::vector<std::byte> turned(std::span<const std::byte> from, size_t rows, size_t columns) {
-  constexpr size_t tile = 32;
-  std::vector<std::byte> out(from.size());
-  for (size_t row = 0; row < rows; row += tile)
-    for (size_t column = 0; column < columns; column += tile)
-      for (size_t c = column; c < std::min(column + tile, columns); ++c)
-        for (size_t r = row; r < std::min(row + tile, rows); ++r) std::memcpy(out.data() + (c * rows + r) * sizeof(Element), from.data() + (r * columns + c) * sizeof(Element), sizeof(Element));
-  return out;
-}
-
 // (rows, columns) becomes (columns, rows).
 std::vector<std::byte> turned(std::span<const std::byte> from, size_t element_bytes, size_t rows, size_t columns) {
-  if (element_bytes == 1) return turned<uint8_t>(from, rows, columns);
-  return element_bytes == 2 ? turned<uint16_t>(from, rows, columns) : turned<uint32_t>(from, rows, columns);
+  std::vector<std::byte> out(from.size());
+  transpose(from, columns, element_bytes, out.data(), rows * element_bytes);
+  return out;
 }
 
 uint8_t nibble(std::span<const std::byte> bytes, size_t index) { return static_cast<uint8_t>(std::to_integer<uint8_t>(bytes[index / 2]) >> (index % 2 * 4) & 15); }
@@ -193,7 +183,7 @@ class OnnxCodes {
     if (zero_points != nullptr) {
       if (static_cast<size_t>(zero_points->elements()) != parts) throw wrong_constant(*zero_points, "expected a zero point for each of " + std::to_string(parts) + " groups");
       bytes = unsigned_elements(*zero_points);
-      if (turn) bytes = turned<uint8_t>(bytes, static_cast<size_t>(groups_), static_cast<size_t>(matrix_.rows));
+      if (turn) bytes = turned(bytes, 1, static_cast<size_t>(groups_), static_cast<size_t>(matrix_.rows));
     }
     make_zero_points(std::move(bytes));
     return std::move(matrix_);
@@ -255,7 +245,7 @@ class OnnxCodes {
   void take_unsigned(const OnnxConstant& codes, bool turn) {
     const auto rows = static_cast<size_t>(matrix_.rows), columns = static_cast<size_t>(matrix_.columns);
     std::vector<std::byte> bytes = unsigned_elements(codes);
-    if (turn) bytes = turned<uint8_t>(bytes, columns, rows);
+    if (turn) bytes = turned(bytes, 1, columns, rows);
     if (matrix_.format.bits == 8) {
       matrix_.codes_kind = CodedMatrix::Codes::Bytes;
       matrix_.codes = matrices_.made(codes.name, DType::U8, {matrix_.rows, matrix_.columns}, std::move(bytes));

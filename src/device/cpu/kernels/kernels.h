@@ -36,7 +36,7 @@ constexpr size_t panel_rows = 16, panel_line_bytes = 64;
 struct PanelMatrix {
   int bits;                    // 4 or 8
   size_t depth;                // columns
-  size_t group;                // columns that share a scale: 32, 64 or 128, a divisor of depth; or depth, where each row has one scale
+  size_t group;                // columns that share a scale: 16, 32, 64 or 128, a divisor of depth; or depth, where each row has one scale
   const std::byte* codes;      // (panels, panel_lines, panel_line_bytes), aligned to 64 bytes
   const std::byte* scales;     // (panels, depth / group, panel_rows) of scale_format, any alignment
   FloatFormat scale_format;    // F16 or F32
