@@ -1,4 +1,4 @@
-// Threads that share numbered tasks, taken in order, until none is left.
+// Threads that share numbered tasks: each begins with neighbouring ones of its own and then helps the others.
 #pragma once
 
 #include <atomic>
@@ -6,11 +6,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 namespace philo {
+
+// Who takes part in jobs of one kind: the pool's first threads, each with the share of the tasks that it last got through. A slow core,
+// or one that another program sits on, begins with fewer.
+class Crew {
+ public:
+  explicit Crew(size_t threads) : shares_(threads, 1.0f / static_cast<float>(threads)) {}
+  size_t threads() const { return shares_.size(); }
+  float share(size_t thread) const { return shares_[thread]; }
+
+ private:
+  friend class ThreadPool;
+  std::vector<float> shares_;
+};
 
 class ThreadPool {
  public:
@@ -19,35 +33,51 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  size_t threads() const { return workers_.size() + 1; }
+  size_t threads() const { return seats_.size(); }
 
-  // Calls task(index, thread) for index 0 … tasks - 1, thread < threads(), and returns when all are done. Where a task throws, the
-  // tasks not yet begun are left out and the first exception comes out of run().
+  // Calls task(index, thread) for index 0 … tasks - 1, thread < crew.threads() <= threads(), and returns when all are done. Where a task
+  // throws, the tasks not yet begun are left out and the first exception comes out of run().
+  template <typename Task>
+  void run(size_t tasks, const Task& task, Crew& crew) {
+    start(tasks, [](const void* context, size_t index, size_t thread) { (*static_cast<const Task*>(context))(index, thread); }, &task, crew);
+  }
   template <typename Task>
   void run(size_t tasks, const Task& task) {
-    start(tasks, [](const void* context, size_t index, size_t thread) { (*static_cast<const Task*>(context))(index, thread); }, &task);
+    run(tasks, task, everyone_);
   }
 
  private:
   using Function = void (*)(const void* context, size_t index, size_t thread);
-  void start(size_t tasks, Function function, const void* context);
-  void work(size_t thread);      // takes tasks of the current job until none is left
-  void serve(size_t thread);     // life of a worker
-  bool enter(uint32_t& seen);    // joins an open job that this worker has not seen
 
-  std::vector<std::thread> workers_;
+  // A thread's place. The caller writes tasks while the job is closed and nobody is inside.
+  struct alignas(64) Seat {
+    std::atomic<size_t> next{0};  // of its own tasks; whoever is done with theirs takes from here too
+    size_t end = 0;
+    size_t done = 0;              // tasks of this job that the thread did
+    std::atomic<bool> asleep{false};
+    std::mutex mutex;
+    std::condition_variable wake;
+    std::thread worker;           // the first seat is the caller's
+  };
+
+  void start(size_t tasks, Function function, const void* context, Crew& crew);
+  void seat(size_t tasks, const Crew& crew);
+  void work(size_t thread);               // takes tasks of the current job until none is left
+  void serve(size_t thread);              // life of a worker
+  bool enter(size_t thread, uint32_t& seen);  // joins an open job that this worker has not seen and that it is wanted for
+  bool idle(size_t thread, uint32_t seen) const;
+
+  std::vector<Seat> seats_;
+  Crew everyone_;
   Function function_ = nullptr;  // the job; written only while it is closed and nobody is inside
   const void* context_ = nullptr;
-  size_t tasks_ = 0;
-  alignas(64) std::atomic<size_t> next_{0};
+  std::atomic<size_t> wanted_{0};  // threads of its crew
   // Generation of the job (high 32 bits), whether it is open (bit 31), how many workers are inside (low bits). A late worker finds
   // the job closed and is not waited for.
   alignas(64) std::atomic<uint64_t> state_{0};
   std::atomic<bool> ending_{false};
+  std::mutex failure_mutex_;
   std::exception_ptr failure_;  // the first of the current job
-  std::atomic<int> sleepers_{0};
-  std::mutex mutex_;
-  std::condition_variable wake_;
 };
 
 }  // namespace philo
