@@ -246,7 +246,10 @@ class Chat : public Command {
     if (!report.at("chat").get<bool>())
       throw input_error(word("path") + ": the model has no chat template; philo run --raw continues plain text");
     std::string device = word("device");
-    if (!word("isa").empty()) device += " (" + word("isa") + ", " + report.at("threads").dump() + " threads)";
+    if (!word("isa").empty()) {
+      const std::string prefill = report.at("prefill_threads").dump(), decode = report.at("decode_threads").dump();
+      device += " (" + word("isa") + ", " + prefill + " threads" + (decode == prefill ? ")" : ", " + decode + " to decode)");
+    }
     output.say(word("path") + " on " + device + ", weights " + word("weight_format") + ", keys and values " +
                word("kv_format") + ", context " + Json::parse(talk.report()).at("context").dump() +
                "; /help lists the commands");

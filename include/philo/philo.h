@@ -161,8 +161,9 @@ PHILO_API philo_status philo_model_open(const char* path, const philo_option* op
                                         const philo_callbacks* callbacks, philo_model** model, philo_error** error);
 PHILO_API void philo_model_free(philo_model* model);
 
-/* {"path", "kind", "architecture", "device", "isa", "threads", "weight_format", "kv_format", "context", "chat",
- * "weight_bytes", "load_ms", "notes"} */
+/* {"path", "kind", "architecture", "device", "isa", "threads", "prefill_threads", "decode_threads", "weight_format",
+ * "activation_format", "kv_format", "context", "chat", "weight_bytes", "load_ms", "notes"}. "threads" are those asked for, or all
+ * cores; the processor's device may use fewer, or second threads of cores as well, where it measured that to be faster. */
 PHILO_API philo_status philo_model_report(const philo_model* model, char** json, philo_error** error);
 
 /* ---- conversation ---- */

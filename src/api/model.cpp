@@ -199,6 +199,8 @@ philo_status philo_model_report(const philo_model* model, char** json, philo_err
                             {"device", loaded.device},
                             {"isa", traits.isa},
                             {"threads", traits.threads},
+                            {"prefill_threads", traits.prefill_threads != 0 ? traits.prefill_threads : traits.threads},
+                            {"decode_threads", traits.decode_threads != 0 ? traits.decode_threads : traits.threads},
                             {"weight_format", loaded.weight_format},
                             {"activation_format", philo::activation_format_name(loaded.device_options.activation_format)},
                             {"kv_format", philo::kv_format_name(loaded.device_options.kv_format)},

@@ -35,6 +35,7 @@ class TemporaryFolder {
   std::string path(const std::string& name) const { return join_path(path(), name); }
   std::string write(const std::string& name, std::string_view text) const {
     const std::filesystem::path file = folder_ / std::filesystem::path(std::u8string(name.begin(), name.end()));
+    std::filesystem::create_directories(file.parent_path());
     std::ofstream out(file, std::ios::binary);
     out.write(text.data(), static_cast<std::streamsize>(text.size()));
     out.close();

@@ -101,12 +101,13 @@ struct Traits {
   size_t turn_tokens;    // most tokens of one forward, all turns together
   size_t context;        // most tokens of a session
   std::string isa;       // of the kernels chosen, or empty
-  int threads;
+  int threads;           // as asked for, or all cores: what a device's limits are measured with
   size_t weight_bytes;   // read for one token
   size_t memory_bytes;   // held for the weights beyond the mapped files
   std::optional<KvFormat> kv_format = {};  // of keys and values, where the device has its own way; otherwise what the options say
   bool steps = true;           // observe() shows each step; otherwise the network is one graph
   bool int8_products = false;  // Linear steps multiply 8 bit integers; otherwise float32
+  int prefill_threads = 0, decode_threads = 0;  // that compute, where the device chooses them apart; 0: as many as `threads`
 };
 
 // A plan compiled for one device, weights resident. Its const functions may be called from one thread at a time.

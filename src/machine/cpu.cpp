@@ -1,15 +1,12 @@
-// CPUID, HWCAP and the system's topology files become a CpuDescription.
+// CPUID and HWCAP become a CpuDescription.
 #include "machine/cpu.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
-#include <fstream>
-#include <map>
-#include <optional>
-#include <sstream>
 #include <thread>
 #include <utility>
+
+#include "machine/topology.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -104,149 +101,17 @@ CpuFeatures find_features() { return {}; }
 std::string find_name() { return "unknown processor"; }
 #endif
 
-#if defined(__linux__)
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-std::vector<int> allowed_processors() {
-  // The kernel may know more processors than a fixed cpu_set_t holds; then the call fails and a larger set is tried.
-  for (size_t count = CPU_SETSIZE; count <= (size_t{1} << 20); count *= 4) {
-    cpu_set_t* set = CPU_ALLOC(count);
-    if (set == nullptr) break;
-    const size_t bytes = CPU_ALLOC_SIZE(count);
-    std::vector<int> processors;
-    const bool read = sched_getaffinity(0, bytes, set) == 0;
-    for (size_t i = 0; read && i < count; ++i)
-      if (CPU_ISSET_S(i, bytes, set)) processors.push_back(static_cast<int>(i));
-    CPU_FREE(set);
-    if (!processors.empty()) return processors;
-  }
-  return {};
-}
-
-// Processors' worth of time that one control group grants; nothing where it grants all. Version 2 writes "max 100000" or
-// "150000 100000" into one file, version 1 has two files and -1 for no limit.
-std::optional<double> group_quota(const std::string& folder) {
-  std::istringstream line(first_line(folder + "/cpu.max"));
-  double quota = 0, period = 0;
-  if (line >> quota >> period && period > 0) return quota / period;
-  std::istringstream first(first_line(folder + "/cpu.cfs_quota_us")), second(first_line(folder + "/cpu.cfs_period_us"));
-  if (first >> quota && second >> period && quota > 0 && period > 0) return quota / period;
-  return std::nullopt;
-}
-
-std::optional<double> container_quota() {
-  std::optional<double> least;
-  const auto take = [&](const std::string& folder) {
-    if (const auto quota = group_quota(folder)) least = least ? std::min(*least, *quota) : *quota;
-  };
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {  // "0::/a/b" or "4:cpu,cpuacct:/a/b"
-    const auto first = line.find(':');
-    const auto second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    std::string root;
-    if (controllers.empty()) root = "/sys/fs/cgroup";
-    else if (("," + controllers + ",").find(",cpu,") != std::string::npos) root = "/sys/fs/cgroup/" + controllers;
-    else continue;
-    // A limit of any ancestor holds too.
-    for (std::string group = line.substr(second + 1);; group.resize(group.find_last_of('/'))) {
-      take(root + (group == "/" ? "" : group));
-      if (group.find_last_of('/') == std::string::npos) break;
-    }
-  }
-  return least;
-}
-
-size_t cache_bytes(const std::string& folder) {  // "2048K"
-  std::istringstream text(first_line(folder + "/size"));
-  size_t size = 0;
-  char unit = 0;
-  text >> size >> unit;
-  return unit == 'K' ? size << 10 : unit == 'M' ? size << 20 : size;
-}
-
-void find_caches(int processor, CpuDescription& description) {
-  const std::string root = "/sys/devices/system/cpu/cpu" + std::to_string(processor) + "/cache/index";
-  for (int index = 0; index < 16; ++index) {
-    const std::string folder = root + std::to_string(index);
-    const std::string level = first_line(folder + "/level");
-    if (level.empty()) break;
-    if (level == "2") description.l2_bytes = cache_bytes(folder);
-    if (level == "3") description.l3_bytes = std::max(description.l3_bytes, cache_bytes(folder));
-  }
-}
-
-void find_topology(CpuDescription& description) {
-  const std::vector<int> allowed = allowed_processors();
-  std::map<std::pair<std::string, std::string>, int> seen;  // (package, core) to processors met so far
-  std::vector<std::pair<int, int>> order;                   // (rank within its core, processor)
-  for (const int processor : allowed) {
-    const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(processor) + "/topology/";
-    std::string core = first_line(folder + "core_id");
-    if (core.empty() || core == "-1") core = "alone" + std::to_string(processor);
-    order.emplace_back(seen[{first_line(folder + "physical_package_id"), core}]++, processor);
-  }
-  std::sort(order.begin(), order.end());
-  for (const auto& [rank, processor] : order) description.processors.push_back(processor);
-  description.cores = seen.size();
-  if (!allowed.empty()) find_caches(allowed.front(), description);
-  if (const auto quota = container_quota()) {
-    const auto whole = static_cast<size_t>(std::max(1.0, *quota + 0.999));
-    description.cores = std::min(description.cores, whole);
-  }
-}
-#elif defined(_WIN32)
-void find_topology(CpuDescription& description) {
-  DWORD_PTR process = 0, system = 0;
-  if (GetProcessAffinityMask(GetCurrentProcess(), &process, &system) == 0) process = ~DWORD_PTR{0};
-  DWORD bytes = 0;
-  GetLogicalProcessorInformationEx(RelationAll, nullptr, &bytes);
-  std::vector<char> buffer(bytes);
-  auto* const records = reinterpret_cast<SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX*>(buffer.data());
-  if (bytes == 0 || GetLogicalProcessorInformationEx(RelationAll, records, &bytes) == 0) return;
-  std::vector<std::pair<int, int>> order;  // (rank within its core, processor)
-  size_t cores = 0;
-  for (DWORD at = 0; at < bytes;) {
-    const auto* const record = reinterpret_cast<const SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX*>(buffer.data() + at);
-    at += record->Size;
-    if (record->Relationship == RelationCache) {
-      const CACHE_RELATIONSHIP& cache = record->Cache;
-      if (cache.Level == 2 && description.l2_bytes == 0) description.l2_bytes = cache.CacheSize;
-      if (cache.Level == 3) description.l3_bytes = std::max(description.l3_bytes, size_t{cache.CacheSize});
-    }
-    // A process starts in one group of at most 64 processors; the affinity mask speaks of that group.
-    if (record->Relationship != RelationProcessorCore || record->Processor.GroupMask[0].Group != 0) continue;
-    const auto mask = static_cast<DWORD_PTR>(record->Processor.GroupMask[0].Mask) & process;
-    int rank = 0;
-    for (int processor = 0; processor < static_cast<int>(8 * sizeof mask); ++processor)
-      if ((mask >> processor & 1) != 0) order.emplace_back(rank++, processor);
-    if (rank != 0) ++cores;
-  }
-  std::sort(order.begin(), order.end());
-  for (const auto& [rank, processor] : order) description.processors.push_back(processor);
-  description.cores = cores;
-}
-#else
-void find_topology(CpuDescription&) {}
-#endif
-
 CpuDescription find_cpu() {
   CpuDescription description;
   description.name = find_name();
   description.features = find_features();
   find_topology(description);
-  if (description.processors.empty()) {
+  if (description.processors.empty()) {  // the system does not say
+    std::vector<LogicalProcessor> processors;
     const int count = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    for (int i = 0; i < count; ++i) description.processors.push_back(i);
-    description.cores = description.processors.size();
+    for (int number = 0; number < count; ++number) processors.push_back({.number = number, .core = std::to_string(number)});
+    describe_processors(processors, std::nullopt, description);
   }
-  description.cores = std::clamp<size_t>(description.cores, 1, description.processors.size());
   return description;
 }
 

@@ -24,8 +24,13 @@ struct CpuFeatures {
 
 struct CpuDescription {
   std::string name;             // as the maker gives it, or the architecture where it gives none
-  std::vector<int> processors;  // logical processors that this process may run on; one of each core first
+  std::vector<int> processors;  // logical processors that this process may run on; one of each core first, fast cores before slow ones
   size_t cores = 1;             // physical cores among them, at most what a container's quota pays for
+  size_t fast_cores = 1;        // of the fastest kind among them
+  bool limited = false;         // that quota is less than the cores
+  // Numbers of threads worth trying, ascending, each on the first processors of the list: half of the fast cores where they are many, the
+  // fast ones, with the slower kinds, with second threads.
+  std::vector<size_t> thread_counts;
   CpuFeatures features;
   size_t l2_bytes = 0;          // of one core; 0 where unknown
   size_t l3_bytes = 0;          // the largest last level; 0 where unknown

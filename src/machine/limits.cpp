@@ -1,27 +1,20 @@
-// The cache is one JSON file: what identifies the machine, and the limits for each number of threads that was measured.
+// The cache is one file of the machine, with the limits for each number of threads that was measured.
 #include "machine/limits.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <mutex>
 
 #include "base/error.h"
-#include "base/file.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "machine/bandwidth.h"
-#include "machine/cpu.h"
-#include "machine/memory.h"
+#include "machine/machine_file.h"
 
 namespace philo {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr int measuring_version = 1;  // another one wherever the same machine would give other numbers
 constexpr int most_threads = 1024;
-constexpr size_t most_cache_bytes = size_t{1} << 20;
 
 using LimitsByThreads = std::map<int, MachineLimits>;
 
@@ -32,16 +25,7 @@ LimitsByThreads& known() {
   return limits;
 }
 
-// What tells this machine, as philo sees it, from others. Memory in whole GiB: the system's own part varies.
-OrderedJson machine_key() {
-  return {{"version", measuring_version},
-          {"cpu", cpu().name},
-          {"cores", cpu().cores},
-          {"features", feature_names(cpu().features)},
-          {"memory_gib", (memory_status().total_bytes + (size_t{1} << 29)) >> 30}};
-}
-
-std::string key_text() { return machine_key().dump(-1, ' ', false, OrderedJson::error_handler_t::replace); }
+MachineFile cache_file(const std::string& folder) { return MachineFile(folder, "limits", measuring_version); }
 
 OrderedJson written(const MachineLimits& limits) {
   OrderedJson int8 = OrderedJson::object(), fp32 = OrderedJson::object();
@@ -62,8 +46,6 @@ double positive(const JsonObject& object, const char* key) {
   return *value;
 }
 
-fs::path to_path(const std::string& utf8) { return fs::path(std::u8string(utf8.begin(), utf8.end())); }
-
 // Throws for anything that this version would not have written.
 MachineLimits read_limits(const JsonObject& entry) {
   MachineLimits limits;
@@ -77,19 +59,14 @@ MachineLimits read_limits(const JsonObject& entry) {
   return limits;
 }
 
-LimitsByThreads read_cache(const std::string& path) {
-  std::error_code unknown;
-  if (!fs::is_regular_file(to_path(path), unknown)) return {};
+LimitsByThreads read_cache(const std::string& folder) {
+  const MachineFile file = cache_file(folder);
   try {
-    const std::string text = read_text_file(path, most_cache_bytes);
-    const Json file = parse_json(text, path, {.bytes = most_cache_bytes, .depth = 8});
-    const JsonObject top(file, path);
-    const Json* const machine = top.find("machine");
-    const Json* const entries = top.find("limits");
-    if (machine == nullptr || *machine != Json::parse(key_text()) || entries == nullptr || !entries->is_array()) return {};
+    const std::optional<Json> entries = file.read();
+    if (!entries || !entries->is_array()) return {};
     LimitsByThreads limits;
     for (const Json& entry : *entries) {
-      MachineLimits one = read_limits(JsonObject(entry, path, "limits"));
+      MachineLimits one = read_limits(JsonObject(entry, file.path(), "limits"));
       limits[one.threads] = std::move(one);
     }
     return limits;
@@ -100,20 +77,11 @@ LimitsByThreads read_cache(const std::string& path) {
 
 void write_cache(const LimitsByThreads& fresh, const LimitsOptions& options) {
   try {
-    std::error_code problem;
-    const std::string& folder = options.cache_folder;
-    fs::create_directories(to_path(folder), problem);
-    if (problem) throw Error(ErrorCode::Failed, folder + ": can't make the folder: " + problem.message());
-    const std::string path = limits_file(folder);
-    const fs::file_status status = fs::status(to_path(path), problem);
-    if (fs::exists(status) && !fs::is_regular_file(status)) throw Error(ErrorCode::Failed, path + ": it is not a regular file; remove it");
-    LimitsByThreads all = read_cache(path);  // another process may have added to it
+    LimitsByThreads all = read_cache(options.cache_folder);  // another process may have added to it
     for (const auto& [threads, limits] : fresh) all.insert_or_assign(threads, limits);
     OrderedJson entries = OrderedJson::array();
     for (const auto& [threads, limits] : all) entries.push_back(written(limits));
-    OutputFile file(path);
-    file.write(OrderedJson{{"machine", OrderedJson::parse(key_text())}, {"limits", std::move(entries)}}.dump(1) + "\n");
-    file.commit();
+    cache_file(options.cache_folder).write(std::move(entries));
   } catch (const Error& error) {
     if (options.note) options.note("what this machine can do is not kept: " + error.message());
   }
@@ -153,15 +121,11 @@ MachineLimits measured_limits(int threads) {
   return limits;
 }
 
-std::string limits_file(const std::string& cache_folder) {
-  Hash hash;
-  hash.add(key_text());
-  return join_path(cache_folder, "machine-" + hash.text() + ".json");
-}
+std::string limits_file(const std::string& cache_folder) { return cache_file(cache_folder).path(); }
 
 std::vector<MachineLimits> cached_limits(const std::string& cache_folder) {
   std::vector<MachineLimits> limits;
-  for (auto& [threads, one] : read_cache(limits_file(cache_folder))) limits.push_back(std::move(one));
+  for (auto& [threads, one] : read_cache(cache_folder)) limits.push_back(std::move(one));
   return limits;
 }
 
@@ -179,7 +143,7 @@ std::vector<MachineLimits> machine_limits(std::span<const int> threads, const Li
   if (!options.remeasure) {
     if (auto limits = all_known(threads)) return *std::move(limits);
     if (!options.cache_folder.empty()) {
-      LimitsByThreads cached = read_cache(limits_file(options.cache_folder));
+      LimitsByThreads cached = read_cache(options.cache_folder);
       const std::scoped_lock lock(known_mutex);
       known().merge(cached);
     }

@@ -27,11 +27,13 @@ uint32_t generation(uint64_t state) { return static_cast<uint32_t>(state >> 32);
 
 }  // namespace
 
-// Workers are pinned only where the pool takes every core that this process has: with fewer, two processes would sit on the same
-// ones. The caller's thread is not ours to pin. Denormals stay as IEEE has them: float weights make none worth the difference.
+// Workers are pinned only where the pool takes all cores of a kind that this process has: with fewer, or where a container's quota pays for
+// fewer, two processes would sit on the same ones. The caller's thread is not ours to pin. Denormals stay as IEEE has them: float weights make none worth the difference.
 ThreadPool::ThreadPool(int threads) : seats_(static_cast<size_t>(threads)), everyone_(static_cast<size_t>(threads)) {
   const CpuDescription& description = cpu();
-  const bool pinned = static_cast<size_t>(threads) >= description.cores && static_cast<size_t>(threads) <= description.processors.size();
+  const std::vector<size_t>& counts = description.thread_counts;
+  const auto count = static_cast<size_t>(threads);
+  const bool pinned = !description.limited && count >= description.fast_cores && std::find(counts.begin(), counts.end(), count) != counts.end();
   for (size_t thread = 1; thread < seats_.size(); ++thread)
     seats_[thread].worker = std::thread([this, thread, processor = pinned ? description.processors[thread] : -1] {
       if (processor >= 0) pin_this_thread(processor);

@@ -38,12 +38,12 @@ class ThreadPool {
   // Calls task(index, thread) for index 0 … tasks - 1, thread < crew.threads() <= threads(), and returns when all are done. Where a task
   // throws, the tasks not yet begun are left out and the first exception comes out of run().
   template <typename Task>
-  void run(size_t tasks, const Task& task, Crew& crew) {
+  void run(size_t tasks, Crew& crew, const Task& task) {
     start(tasks, [](const void* context, size_t index, size_t thread) { (*static_cast<const Task*>(context))(index, thread); }, &task, crew);
   }
   template <typename Task>
   void run(size_t tasks, const Task& task) {
-    run(tasks, task, everyone_);
+    run(tasks, everyone_, task);
   }
 
  private:

@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <stdexcept>
+#include <thread>
+#include <vector>
 
 namespace philo {
 namespace {
@@ -30,6 +34,40 @@ TEST(ThreadPool, WakesSleepingWorkers) {
     std::atomic<size_t> sum{0};
     pool.run(100, [&](size_t index, size_t) { sum += index; });
     EXPECT_EQ(sum.load(), 4950u);
+  }
+}
+
+TEST(ThreadPool, KeepsToTheCrew) {
+  ThreadPool pool(4);
+  Crew few(2), all(4);
+  for (size_t round = 0; round < 500; ++round) {
+    std::vector<int> counts(64);
+    Crew& crew = round % 2 == 0 ? few : all;
+    pool.run(counts.size(), crew, [&](size_t index, size_t thread) {
+      EXPECT_LT(thread, crew.threads());
+      ++counts[index];
+    });
+    for (const int count : counts) ASSERT_EQ(count, 1);
+  }
+}
+
+// A thread that gets through less is given less, and what it can't begin others do.
+TEST(ThreadPool, LearnsWhoIsSlow) {
+  ThreadPool pool(2);
+  Crew crew(2);
+  for (int round = 0; round < 12; ++round)
+    pool.run(64, crew, [](size_t, size_t thread) { std::this_thread::sleep_for(std::chrono::microseconds(thread == 0 ? 20 : 500)); });
+  EXPECT_GT(crew.share(0), crew.share(1));
+  EXPECT_NEAR(crew.share(0) + crew.share(1), 1, 1e-3);
+}
+
+TEST(ThreadPool, HandsOnTheFirstException) {
+  ThreadPool pool(3);
+  for (int round = 0; round < 50; ++round) {
+    EXPECT_THROW(pool.run(100, [](size_t index, size_t) { if (index == 40) throw std::runtime_error("no"); }), std::runtime_error);
+    std::atomic<int> done{0};
+    pool.run(100, [&](size_t, size_t) { ++done; });
+    EXPECT_EQ(done, 100);
   }
 }
 

@@ -63,10 +63,10 @@ Attention::State Attention::state_at(float* memory) const {
   return {memory, memory + rows_per_work, memory + 2 * rows_per_work};
 }
 
-void Attention::rotate_and_append(size_t layer, std::span<const AttendTurn> turns, const float* in, size_t in_stride) {
+void Attention::rotate_and_append(size_t layer, std::span<const AttendTurn> turns, const float* in, size_t in_stride, Crew& crew) {
   for (const AttendTurn& turn : turns) {
     const size_t first_tile = turn.position / tile_tokens, tiles = (turn.position + turn.tokens - 1) / tile_tokens - first_tile + 1;
-    pool_.run(tiles * kv_heads_, [&](size_t index, size_t thread) {
+    pool_.run(tiles * kv_heads_, crew, [&](size_t index, size_t thread) {
       const size_t tile = (first_tile + index / kv_heads_) * tile_tokens, head = index % kv_heads_;
       const size_t begin = std::max(tile, turn.position), end = std::min(tile + tile_tokens, turn.position + turn.tokens);
       for (size_t position = begin; position < end; ++position)
@@ -189,8 +189,8 @@ void Attention::finish(const Work& work, const State& state, float* out, size_t 
 }
 
 void Attention::run(size_t layer, std::span<const AttendTurn> turns, const float* in, size_t in_stride, float* out,
-                    size_t out_stride) {
-  rotate_and_append(layer, turns, in, in_stride);
+                    size_t out_stride, Crew& crew) {
+  rotate_and_append(layer, turns, in, in_stride, crew);
 
   work_.clear();
   size_t segments = 0;  // most of any work
@@ -203,8 +203,8 @@ void Attention::run(size_t layer, std::span<const AttendTurn> turns, const float
 
   const size_t per_state = state_floats(head_size_);
   const auto scratch_of = [&](size_t thread) { return scratch_.floats() + thread * thread_floats(head_size_); };
-  if (segments == 1 || work_.size() >= 4 * pool_.threads()) {
-    pool_.run(work_.size(), [&](size_t index, size_t thread) {
+  if (segments == 1 || work_.size() >= 4 * crew.threads()) {
+    pool_.run(work_.size(), crew, [&](size_t index, size_t thread) {
       const Work& work = work_[index];
       float* const scratch = scratch_of(thread);
       const State whole = state_at(scratch), part = state_at(scratch + per_state);
@@ -221,13 +221,13 @@ void Attention::run(size_t layer, std::span<const AttendTurn> turns, const float
   const auto partial = [&](size_t index, size_t segment) {
     return state_at(partial_.floats() + (index * segments + segment) * per_state);
   };
-  pool_.run(work_.size() * segments, [&](size_t index, size_t thread) {
+  pool_.run(work_.size() * segments, crew, [&](size_t index, size_t thread) {
     const Work& work = work_[index / segments];
     const size_t segment = segments_begin(work) + index % segments;
     if (segment < segments_end(work))
       attend_segment(work, layer, segment, partial(index / segments, index % segments), scratch_of(thread) + 2 * per_state);
   });
-  pool_.run(work_.size(), [&](size_t index, size_t thread) {
+  pool_.run(work_.size(), crew, [&](size_t index, size_t thread) {
     const Work& work = work_[index];
     const State whole = state_at(scratch_of(thread));
     whole.clear(work.rows, head_size_);

@@ -30,7 +30,7 @@ class Attention {
   void reserve(size_t tokens);
 
   // in: q, k, v side by side (tokens, q_size + 2 kv_size). out: (tokens, q_size). Strides in floats.
-  void run(size_t layer, std::span<const AttendTurn> turns, const float* in, size_t in_stride, float* out, size_t out_stride);
+  void run(size_t layer, std::span<const AttendTurn> turns, const float* in, size_t in_stride, float* out, size_t out_stride, Crew& crew);
 
  private:
   // Some query rows of one key head: row r is head kv_head * group + r % group of the turn's token r / group.
@@ -47,7 +47,7 @@ class Attention {
     void clear(size_t rows, size_t head_size) const;
     void join(const State& other, size_t rows, size_t head_size) const;
   };
-  void rotate_and_append(size_t layer, std::span<const AttendTurn> turns, const float* in, size_t in_stride);
+  void rotate_and_append(size_t layer, std::span<const AttendTurn> turns, const float* in, size_t in_stride, Crew& crew);
   void rotate_and_append(size_t layer, size_t head, const AttendTurn& turn, size_t position, const float* in, size_t in_stride, float* scratch);
   void append(const KvCache& cache, const float* in, float* scratch, std::byte* block, size_t place, bool is_key) const;
   void attend_segment(const Work& work, size_t layer, size_t segment, const State& state, float* scratch) const;

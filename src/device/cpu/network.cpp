@@ -18,7 +18,19 @@ constexpr size_t most_turn_tokens = 512;
 // A row starts 64 bytes past a multiple of its width: rows a power of two apart would fall onto the same cache sets.
 size_t stride_of(size_t width) { return (width + 15) / 16 * 16 + 16; }
 
-int thread_count(int wanted) { return wanted == 0 ? static_cast<int>(cpu().cores) : wanted; }
+// From where the kernels share unpacked weights: a pass of so many tokens is bound by arithmetic.
+constexpr size_t many_tokens = 17;
+
+// Fewer weights are soon computed, and what bounds them is not what is measured.
+constexpr int64_t many_weights = int64_t{1} << 28;
+
+CrewSizes crew_sizes_for(const Plan& plan, const DeviceOptions& options, const Kernels& kernels) {
+  const size_t threads = options.threads != 0 ? static_cast<size_t>(options.threads) : cpu().cores;
+  int64_t weights = 0;
+  for (const auto& weight : plan.weights) weights += weight->rows * weight->columns;
+  if (options.threads != 0 || weights < many_weights) return {threads, threads};
+  return crew_sizes(kernels, {.cache_folder = options.cache_folder, .note = options.note});
+}
 
 constexpr size_t linear_scratch_bytes = std::max(linear_scratch_floats * sizeof(float), coded_scratch_bytes);  // of a thread
 
@@ -48,7 +60,11 @@ CpuNetwork::CpuNetwork(std::shared_ptr<const Plan> plan, const DeviceOptions& op
       kv_format_(options.kv_format),
       activation_format_(options.activation_format),
       kernels_(choose_kernels(options.isa)),
-      pool_(thread_count(options.threads)),
+      threads_(options.threads != 0 ? options.threads : static_cast<int>(cpu().cores)),
+      crew_sizes_(crew_sizes_for(*plan_, options, kernels_)),
+      pool_(static_cast<int>(crew_sizes_.most())),
+      decode_crew_(crew_sizes_.decode),
+      prefill_crew_(crew_sizes_.prefill),
       weights_(*plan_, options, kernels_, pool_),
       attention_(plan_->config, kernels_, pool_),
       short_frequencies_(rope_frequencies(plan_->config, false)),
@@ -97,10 +113,12 @@ Traits CpuNetwork::traits() const {
           .turn_tokens = most_turn_tokens,
           .context = static_cast<size_t>(plan_->config.context),
           .isa = kernels_.isa,
-          .threads = static_cast<int>(pool_.threads()),
+          .threads = threads_,
           .weight_bytes = weights_.read_bytes(),
           .memory_bytes = weights_.memory_bytes(),
-          .int8_products = activation_format_ == ActivationFormat::Int8 && weights_.has_codes()};
+          .int8_products = activation_format_ == ActivationFormat::Int8 && weights_.has_codes(),
+          .prefill_threads = static_cast<int>(crew_sizes_.prefill),
+          .decode_threads = static_cast<int>(crew_sizes_.decode)};
 }
 
 std::unique_ptr<Session> CpuNetwork::open(size_t context) const {
@@ -236,7 +254,7 @@ void CpuNetwork::run_step(size_t index, Pass& pass, Logits& logits) const {
     case Op::Linear: linear(weights_.matrix(step.weight), in, pass, out); break;
     case Op::Attend:
       run_waiting_rows(pass);
-      attention_.run(static_cast<size_t>(step.layer), pass.attend, in.data, in.stride, out.data, out.stride);
+      attention_.run(static_cast<size_t>(step.layer), pass.attend, in.data, in.stride, out.data, out.stride, crew_for(pass.tokens));
       break;
   }
   if (!observer_) return;
@@ -260,7 +278,7 @@ void CpuNetwork::run_row(const Step& step, size_t row) const {
 
 void CpuNetwork::run_waiting_rows(Pass& pass) const {
   if (pass.waiting.empty()) return;
-  pool_.run(pass.tokens, [&](size_t row, size_t) {
+  pool_.run(pass.tokens, crew_for(pass.tokens), [&](size_t row, size_t) {
     for (const Step* step : pass.waiting) run_row(*step, row);
   });
   pass.waiting.clear();
@@ -294,14 +312,17 @@ constexpr size_t small_work = 32768;      // multiplications that are not worth 
 
 }  // namespace
 
+Crew& CpuNetwork::crew_for(size_t tokens) const { return tokens < many_tokens ? decode_crew_ : prefill_crew_; }
+
 void CpuNetwork::float_part(const MatrixPart& part, const Activation& in, size_t tokens, const Activation& out) const {
   constexpr size_t tile_rows = 12;  // a multiple of every table's row tiles
   const size_t row_bytes = in.width * element_bytes(part.format);
+  Crew& crew = crew_for(tokens);
   size_t task_rows = tokens < linear_block_rows ? std::max<size_t>(1, task_bytes / row_bytes) : linear_block_rows;
-  task_rows = std::min(task_rows, part.rows / (4 * pool_.threads()) + 1);
+  task_rows = std::min(task_rows, part.rows / (4 * crew.threads()) + 1);
   if (task_rows < linear_block_rows) task_rows = (task_rows + tile_rows - 1) / tile_rows * tile_rows;
   if (part.rows * in.width * tokens <= small_work) task_rows = part.rows;
-  pool_.run((part.rows + task_rows - 1) / task_rows, [&](size_t index, size_t thread) {
+  pool_.run((part.rows + task_rows - 1) / task_rows, crew, [&](size_t index, size_t thread) {
     const size_t first = index * task_rows;
     kernels_.linear[static_cast<size_t>(part.format)]({.weight = part.data + first * row_bytes,
                                                        .rows = std::min(task_rows, part.rows - first),
@@ -317,16 +338,17 @@ void CpuNetwork::float_part(const MatrixPart& part, const Activation& in, size_t
 
 void CpuNetwork::coded_part(const PanelMatrix& matrix, const QuantizedInput& input, const Activation& in, size_t tokens,
                             const Activation& out) const {
-  constexpr size_t block_panels = 4, many_tokens = 17;  // from where the kernels share unpacked weights
+  constexpr size_t block_panels = 4;
   const size_t rows = out.width;
+  Crew& crew = crew_for(tokens);
   const bool narrow = activation_format_ == ActivationFormat::Int8;
   const auto kernel = (narrow ? kernels_.coded_linear_i8 : kernels_.coded_linear_f32)[matrix.bits == 4 ? 0 : 1];
   const size_t panels = (rows + panel_rows - 1) / panel_rows;
   size_t task_panels = std::max<size_t>(1, task_bytes / (panel_lines(matrix.bits, matrix.depth) * panel_line_bytes));
   if (tokens >= many_tokens) task_panels = block_panels;
-  task_panels = std::min(task_panels, panels / (4 * pool_.threads()) + 1);
+  task_panels = std::min(task_panels, panels / (4 * crew.threads()) + 1);
   if (rows * matrix.depth * tokens <= small_work) task_panels = panels;
-  pool_.run((panels + task_panels - 1) / task_panels, [&](size_t index, size_t thread) {
+  pool_.run((panels + task_panels - 1) / task_panels, crew, [&](size_t index, size_t thread) {
     const size_t first = index * task_panels;
     kernel({.weight = matrix,
             .first_panel = first,
@@ -350,7 +372,7 @@ QuantizedInput CpuNetwork::quantized(const Activation& in, Pass& pass, size_t gr
   input_sums_.reserve(pass.tokens * groups * sizeof(int32_t), "quantized activations");
   auto* const codes = reinterpret_cast<int8_t*>(input_codes_.data());
   auto* const sums = reinterpret_cast<int32_t*>(input_sums_.data());
-  pool_.run(pass.tokens, [&](size_t row, size_t) {
+  pool_.run(pass.tokens, crew_for(pass.tokens), [&](size_t row, size_t) {
     for (const Step* step : pass.waiting) run_row(*step, row);
     kernels_.quantize_input(in.data + row * in.stride, in.width, group, codes + row * stride, input_scales_.floats() + row * groups,
                             sums + row * groups);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "device/cpu/attend.h"
+#include "device/cpu/crew_sizes.h"
 #include "device/cpu/loaded_weights.h"
 
 namespace philo {
@@ -31,6 +32,7 @@ class CpuNetwork final : public Network {
   void run_waiting_rows(Pass& pass) const;
   void keep_wanted_rows(size_t index, Pass& pass) const;
   void linear(const Matrix& matrix, const Activation& in, Pass& pass, const Activation& out) const;
+  Crew& crew_for(size_t tokens) const;
   void float_part(const MatrixPart& part, const Activation& in, size_t tokens, const Activation& out) const;
   void coded_part(const PanelMatrix& matrix, const QuantizedInput& input, const Activation& in, size_t tokens, const Activation& out) const;
   QuantizedInput quantized(const Activation& in, Pass& pass, size_t group) const;  // runs the waiting rows as well
@@ -41,7 +43,10 @@ class CpuNetwork final : public Network {
   KvFormat kv_format_;
   ActivationFormat activation_format_;
   const Kernels& kernels_;
+  int threads_;
+  CrewSizes crew_sizes_;
   mutable ThreadPool pool_;
+  mutable Crew decode_crew_, prefill_crew_;
   LoadedWeights weights_;
   mutable Attention attention_;
   std::vector<float> short_frequencies_, long_frequencies_;  // radians per position, (rotary_size / 2)
