@@ -91,6 +91,7 @@ CpuFeatures find_features() {
   features.neon_i8mm = (more >> 13 & 1) != 0;             // HWCAP2_I8MM
 #elif defined(_WIN32)
   features.neon_dotprod = IsProcessorFeaturePresent(43) != 0;  // PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE
+  features.neon_i8mm = IsProcessorFeaturePresent(66) != 0;     // PF_ARM_V82_I8MM_INSTRUCTIONS_AVAILABLE
 #endif
   return features;
 }

@@ -110,10 +110,12 @@ double tiles(uint64_t rounds, const PeakFactors& factors) {
 #define PHILO_FOLD_FLOAT(n) "fadd v2.4s, v2.4s, v" n ".4s\n\t"
 // sdot vn.4s, v0.16b, v1.16b by its encoding: assemblers refuse the name unless the whole unit is built for processors that have it.
 #define PHILO_DOT(n) ".inst 0x4e819400 + " n "\n\t"
+#define PHILO_PAIRS(n) ".inst 0x4e81a400 + " n "\n\t"  // smmla of the same registers
 // Without dot products: two products summed in 16 bits, four in 32 bits.
 #define PHILO_WIDENED(n) "smull v14.8h, v0.8b, v1.8b\n\tsmlal2 v14.8h, v0.16b, v1.16b\n\tsadalp v" n ".4s, v14.8h\n\t"
 #define PHILO_FMA(n) "fmla v" n ".4s, v0.4s, v1.4s\n\t"
 
+PHILO_LOOP(pairs_neon, int32_t, PHILO_PAIRS, PHILO_FOLD_INT, bytes)
 PHILO_LOOP(dot_neon, int32_t, PHILO_DOT, PHILO_FOLD_INT, bytes)
 PHILO_LOOP(widened_neon, int32_t, PHILO_WIDENED, PHILO_FOLD_INT, bytes)
 PHILO_LOOP(fma_neon, float, PHILO_FMA, PHILO_FOLD_FLOAT, floats)
@@ -152,6 +154,7 @@ std::vector<PeakLoops> peak_loops() {
     loops.push_back({"avx_vnni", loop(features.avx_vnni ? dot_ymm_vex : dot_ymm_evex, 32), loop(fma_ymm, 8)});
   if (features.avx2) loops.push_back({"avx2", loop(widened_ymm, 32), loop(fma_ymm, 8)});
 #elif defined(__aarch64__)
+  if (cpu().features.neon_i8mm && cpu().features.neon_dotprod) loops.push_back({"neon_i8mm", loop(pairs_neon, 32), loop(fma_neon, 4)});
   loops.push_back({"neon", loop(cpu().features.neon_dotprod ? dot_neon : widened_neon, 16), loop(fma_neon, 4)});
 #endif
   loops.push_back({"scalar", loop(plain_int8, 1), loop(plain_fp32, 1)});

@@ -9,7 +9,7 @@ namespace philo {
 
 // Operations of registers alone, all threads together; a multiplication and its addition count as two.
 struct ComputePeak {
-  std::string isa;            // "amx", "avx512", "avx_vnni", "avx2", "neon", "scalar"
+  std::string isa;            // "amx", "avx512", "avx_vnni", "avx2", "neon_i8mm", "neon", "scalar"
   double int8_gop_per_s = 0;  // 10^9 products of 8 bit numbers, summed in 32 bits
   double fp32_gflop_per_s = 0;
 };

@@ -35,6 +35,7 @@ TEST(Peaks, ListTheInstructionSetsOfThisProcessor) {
   EXPECT_EQ(has("avx_vnni"), features.avx_vnni || features.avx512_vnni);
   EXPECT_EQ(has("avx2"), features.avx2);
   EXPECT_EQ(has("neon"), features.neon);
+  EXPECT_EQ(has("neon_i8mm"), features.neon_i8mm && features.neon_dotprod);
   EXPECT_EQ(std::set<std::string>(isas.begin(), isas.end()).size(), isas.size());
 }
 

@@ -21,6 +21,7 @@ constexpr Table tables[] = {{"amx", "`avx512` and AMX's tiles of int8 products, 
                             {"avx_vnni", "AVX2, FMA, F16C and AVX-VNNI"},
                             {"avx_vnni_evex", "AVX-512 VL and VNNI; `--isa avx_vnni` takes it where AVX-VNNI is missing"},
                             {"avx2", "AVX2, FMA and F16C"},
+                            {"neon_i8mm", "`neon` and products of int8 matrices; they are taken from 17 tokens on"},
                             {"neon", "64-bit ARM with dot products"},
                             {"scalar", "nothing; it is the reference"}};
 

@@ -18,7 +18,7 @@ same "the demo's answer" expected out
 
 philo devices >out 2>err
 ends "devices" 0 $?
-holds "NEON with dot products is used" out neon
+holds "NEON with products of matrices is used" out neon_i8mm
 
 # A processor of 2014 has no dot products: the scalar kernels must do, and naming the others is refused.
 processor=cortex-a57 philo run "$root/tests/data/models/mini-4k" -p hi --max-new-tokens 2 --quiet >out 2>err

@@ -174,26 +174,23 @@ struct Int8Product {
   template <int C>
   static constexpr int few_vectors = fitting_vectors(few_sums / C, 4);
 
-  template <bool from_block, int W, int C, typename Factors, typename Outputs>
-  static __attribute__((always_inline)) void add_group(const Work& work, const CodesAt& from, const Factors& factors, size_t token,
-                                                       size_t group, size_t columns, const Outputs& out) {
-    const CodedLinearTask& task = work.task;
-    const size_t groups = work.groups;
-    const float* const scales = task.input.scales + token * groups + group;
-    const int32_t* const in_sums = task.input.sums + token * groups + group;
+  // What the products of a token's codes, with code_offset taken from the weights, are short of; zero points are taken off as floats.
+  static __attribute__((always_inline)) int32_t start_of(const Work& work, bool has_zero_points, size_t token, size_t group) {
     constexpr int32_t zero_point = 1 << (bits - 1);
-    const bool has_zero_points = factors.has_zero_points();
-    Ints sums[W][C];
-    PHILO_UNROLL for (int c = 0; c < C; ++c) {
-      const Ints start = splat_int(has_zero_points ? 0 : (code_offset<bits> - zero_point) * in_sums[static_cast<size_t>(c) * groups]);
-      PHILO_UNROLL for (int w = 0; w < W; ++w) sums[w][c] = start;
-    }
-    add_products<bits, bits == 4 && !from_block, !from_block, W, C>(from, task.input.codes + token * task.input.stride + group * work.span,
-                                                                    task.input.stride, columns, sums);
+    return has_zero_points ? 0 : (code_offset<bits> - zero_point) * work.task.input.sums[token * work.groups + group];
+  }
+
+  // The chain of float operations that follows the exact sums of a group.
+  template <int W, int C, typename Factors, typename Outputs>
+  static __attribute__((always_inline)) void join_sums(const Work& work, const Factors& factors, size_t token, size_t group,
+                                                       const Ints (&sums)[W][C], const Outputs& out) {
+    const size_t groups = work.groups;
+    const float* const scales = work.task.input.scales + token * groups + group;
+    const int32_t* const in_sums = work.task.input.sums + token * groups + group;
     PHILO_UNROLL for (int w = 0; w < W; ++w) {
       Vec exact[C];
       PHILO_UNROLL for (int c = 0; c < C; ++c) exact[c] = to_floats(sums[w][c]);
-      if (has_zero_points) {  // all of it integers below 2^24
+      if (factors.has_zero_points()) {  // all of it integers below 2^24
         const Vec zero = subtract(splat(static_cast<float>(code_offset<bits>)), factors.zero_point(w));
         PHILO_UNROLL for (int c = 0; c < C; ++c)
           exact[c] = fma(zero, splat(static_cast<float>(in_sums[static_cast<size_t>(c) * groups])), exact[c]);
@@ -202,6 +199,20 @@ struct Int8Product {
       PHILO_UNROLL for (int c = 0; c < C; ++c)
         out.put(w, c, fma(multiply(exact[c], scale), splat(scales[static_cast<size_t>(c) * groups]), out.get(w, c)));
     }
+  }
+
+  template <bool from_block, int W, int C, typename Factors, typename Outputs>
+  static __attribute__((always_inline)) void add_group(const Work& work, const CodesAt& from, const Factors& factors, size_t token,
+                                                       size_t group, size_t columns, const Outputs& out) {
+    const QuantizedInput& input = work.task.input;
+    Ints sums[W][C];
+    PHILO_UNROLL for (int c = 0; c < C; ++c) {
+      const Ints start = splat_int(start_of(work, factors.has_zero_points(), token + static_cast<size_t>(c), group));
+      PHILO_UNROLL for (int w = 0; w < W; ++w) sums[w][c] = start;
+    }
+    add_products<bits, bits == 4 && !from_block, !from_block, W, C>(from, input.codes + token * input.stride + group * work.span, input.stride, columns,
+                                                                    sums);
+    join_sums<W, C>(work, factors, token, group, sums, out);
   }
 
   // Where a block of columns of some panels is to be read: 8-bit codes lie as the products take them.

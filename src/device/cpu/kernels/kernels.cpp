@@ -10,7 +10,7 @@
   X(amx, features.avx512_vnni && may_use_tiles()) X(avx512, features.avx512_vnni)                                    \
   X(avx_vnni, features.avx_vnni) X(avx_vnni_evex, features.avx512_vnni) X(avx2, features.avx2) X(scalar, true)
 #elif defined(__aarch64__)
-#define PHILO_KERNEL_TABLES(X) X(neon, features.neon_dotprod) X(scalar, true)
+#define PHILO_KERNEL_TABLES(X) X(neon_i8mm, features.neon_dotprod && features.neon_i8mm) X(neon, features.neon_dotprod) X(scalar, true)
 #else
 #define PHILO_KERNEL_TABLES(X) X(scalar, true)
 #endif
