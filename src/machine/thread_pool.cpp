@@ -14,6 +14,9 @@ constexpr uint64_t inside_mask = open_bit - 1;
 constexpr int spins_before_sleep = 2000;  // some 30 to 100 microseconds: longer than the gap between two steps
 constexpr size_t telling_tasks = 8;       // for each thread: with fewer, what each did says little about its speed
 constexpr float newest_weight = 0.25f;    // of the last job in a thread's share
+constexpr float least_share = 0.01f;
+constexpr double watched_seconds = 0.1;   // of jobs, by which lateness is judged
+constexpr double least_rest = 1, most_rest = 16;  // seconds
 
 void pause() {
 #if defined(__x86_64__)
@@ -53,11 +56,11 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::work(size_t thread) {
+  Seat& seat = seats_[thread];
   size_t done = 0;
   try {
-    const size_t crew = wanted_.load(std::memory_order_relaxed);
-    for (size_t offset = 0; offset < crew; ++offset) {
-      Seat& from = seats_[(thread + offset) % crew];
+    for (size_t offset = 0; offset < crew_threads_; ++offset) {
+      Seat& from = seats_[(thread + offset) % crew_threads_];
       // Looked at before it is added to: a thread that finds nothing leaves the line with its owner.
       while (from.next.load(std::memory_order_relaxed) < from.end) {
         const size_t index = from.next.fetch_add(1, std::memory_order_relaxed);
@@ -67,41 +70,58 @@ void ThreadPool::work(size_t thread) {
       }
     }
   } catch (...) {
-    for (Seat& seat : seats_) seat.next.store(seat.end, std::memory_order_relaxed);
+    for (Seat& other : seats_) other.next.store(other.end, std::memory_order_relaxed);
     const std::scoped_lock lock(failure_mutex_);
     if (!failure_) failure_ = std::current_exception();
   }
-  seats_[thread].done = done;
+  seat.done = done;
+  seat.left = Crew::Clock::now();
 }
 
-void ThreadPool::seat(size_t tasks, const Crew& crew) {
-  float until = 0;
-  size_t begin = 0;
+size_t ThreadPool::invite(size_t tasks, const Crew& crew, Crew::Clock::time_point now) {
+  size_t invited = 0;
+  float shares = 0;
   for (size_t thread = 0; thread < crew.threads(); ++thread) {
-    until += crew.share(thread);
-    const size_t end = thread + 1 == crew.threads() ? tasks : std::clamp(static_cast<size_t>(until * static_cast<float>(tasks) + 0.5f), begin, tasks);
+    const bool wanted = !crew.rests(thread, now);
+    seats_[thread].invited.store(wanted, std::memory_order_relaxed);
+    if (!wanted) continue;
+    shares += crew.share(thread);
+    ++invited;
+  }
+  for (size_t thread = crew.threads(); thread < seats_.size(); ++thread) seats_[thread].invited.store(false, std::memory_order_relaxed);
+  if (invited < 2) return invited;
+  float until = 0;
+  size_t begin = 0, left = invited;
+  for (size_t thread = 0; thread < crew.threads(); ++thread) {
     Seat& seat = seats_[thread];
+    size_t end = begin;
+    if (seat.invited.load(std::memory_order_relaxed)) {
+      until += crew.share(thread) / shares;
+      end = --left == 0 ? tasks : std::clamp(static_cast<size_t>(until * static_cast<float>(tasks) + 0.5f), begin, tasks);
+    }
     seat.next.store(begin, std::memory_order_relaxed);
     seat.end = end;
     seat.done = 0;
+    seat.left = now;
     begin = end;
   }
+  crew_threads_ = crew.threads();
+  return invited;
 }
 
 void ThreadPool::start(size_t tasks, Function function, const void* context, Crew& crew) {
-  if (crew.threads() <= 1 || tasks <= 1) {
+  const Crew::Clock::time_point began = Crew::Clock::now();
+  if (tasks <= 1 || crew.threads() <= 1 || invite(tasks, crew, began) < 2) {
     for (size_t index = 0; index < tasks; ++index) function(context, index, 0);
     return;
   }
   function_ = function;
   context_ = context;
-  wanted_.store(crew.threads(), std::memory_order_relaxed);
-  seat(tasks, crew);
   const uint64_t opened = (uint64_t{generation(state_.load(std::memory_order_relaxed))} + 1) << 32 | open_bit;
   state_.store(opened);  // sequentially consistent with `asleep`: either a worker sees this job or we see it asleep
   for (size_t thread = 1; thread < crew.threads(); ++thread) {
     Seat& seat = seats_[thread];
-    if (!seat.asleep.load()) continue;
+    if (!seat.invited.load(std::memory_order_relaxed) || !seat.asleep.load()) continue;
     {
       const std::scoped_lock lock(seat.mutex);
     }
@@ -113,14 +133,60 @@ void ThreadPool::start(size_t tasks, Function function, const void* context, Cre
     if (spins < spins_before_sleep) pause();
     else std::this_thread::yield();
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  learn(tasks, crew, began);
+}
+
+void ThreadPool::learn(size_t tasks, Crew& crew, Crew::Clock::time_point began) {
+  // Who left last, and how long after the one before, of those who did something: nobody waits for a worker that did not wake in time.
+  size_t last = 0, took_part = 0;
+  Crew::Clock::time_point end = began, before = began;
+  for (size_t thread = 0; thread < crew.threads(); ++thread) {
+    if (seats_[thread].done == 0) continue;
+    ++took_part;
+    const Crew::Clock::time_point left = seats_[thread].left;
+    before = std::max(before, std::min(left, end));
+    if (left < end) continue;
+    end = left;
+    last = thread;
+  }
+  const auto seconds = [](Crew::Clock::duration time) { return std::chrono::duration<double>(time).count(); };
+  // Anybody may be late by a task.
+  const double of_a_task = seconds(before - began) * static_cast<double>(took_part) / static_cast<double>(tasks);
+  const double late = took_part < 2 ? 0 : std::max(0.0, seconds(end - before) - 2 * of_a_task);
+  crew.note(last, late, seconds(end - began), end);
   if (tasks < telling_tasks * crew.threads()) return;
-  for (size_t thread = 0; thread < crew.threads(); ++thread)
-    crew.shares_[thread] += newest_weight * (static_cast<float>(seats_[thread].done) / static_cast<float>(tasks) - crew.shares_[thread]);
+  for (size_t thread = 0; thread < crew.threads(); ++thread) {
+    float& share = crew.members_[thread].share;
+    if (seats_[thread].invited.load(std::memory_order_relaxed))
+      share += newest_weight * (std::max(least_share, static_cast<float>(seats_[thread].done) / static_cast<float>(tasks)) - share);
+  }
+}
+
+void Crew::note(size_t last_thread, double late, double seconds, Clock::time_point now) {
+  const double kept = std::max(0.0, 1 - seconds / watched_seconds);
+  watched_ = watched_ * kept + seconds;
+  for (Member& member : members_) member.late *= kept;
+  Member& member = members_[last_thread];
+  member.late += late;
+  if (watched_ < watched_seconds / 2 || member.late * static_cast<double>(threads()) < watched_) return;
+  // Where it is the caller's thread, which can't rest, it finds the core of another one free.
+  if (last_thread != 0) return send_to_rest(last_thread, now);
+  for (size_t thread = threads(); thread-- > 1;)
+    if (!rests(thread, now)) return send_to_rest(thread, now);
+}
+
+void Crew::send_to_rest(size_t thread, Clock::time_point now) {
+  Member& member = members_[thread];
+  const bool again = std::chrono::duration<double>(now - member.back).count() < least_rest;
+  member.rest = again ? std::min(2 * member.rest, most_rest) : least_rest;
+  member.back = now + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(member.rest));
+  watched_ = 0;
+  for (Member& each : members_) each.late = 0;
 }
 
 bool ThreadPool::enter(size_t thread, uint32_t& seen) {
   uint64_t state = state_.load();
-  while ((state & open_bit) != 0 && generation(state) != seen && thread < wanted_.load(std::memory_order_relaxed))
+  while ((state & open_bit) != 0 && generation(state) != seen && seats_[thread].invited.load(std::memory_order_relaxed))
     if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) {
       seen = generation(state);
       return true;
@@ -130,7 +196,8 @@ bool ThreadPool::enter(size_t thread, uint32_t& seen) {
 
 bool ThreadPool::idle(size_t thread, uint32_t seen) const {
   const uint64_t state = state_.load();
-  return !ending_.load() && ((state & open_bit) == 0 || generation(state) == seen || thread >= wanted_.load(std::memory_order_relaxed));
+  return !ending_.load() &&
+         ((state & open_bit) == 0 || generation(state) == seen || !seats_[thread].invited.load(std::memory_order_relaxed));
 }
 
 void ThreadPool::serve(size_t thread) {

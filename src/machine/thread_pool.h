@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -13,17 +14,33 @@
 
 namespace philo {
 
-// Who takes part in jobs of one kind: the pool's first threads, each with the share of the tasks that it last got through. A slow core,
-// or one that another program sits on, begins with fewer.
+// Who takes part in jobs of one kind: the pool's first threads, each with the share of the tasks that it last got through, so that a slow
+// core begins with fewer. Where another program takes a core's time, all wait for what the thread there had begun. If that costs more
+// than the thread does, it rests: for a second, longer where nothing has changed then.
 class Crew {
  public:
-  explicit Crew(size_t threads) : shares_(threads, 1.0f / static_cast<float>(threads)) {}
-  size_t threads() const { return shares_.size(); }
-  float share(size_t thread) const { return shares_[thread]; }
+  using Clock = std::chrono::steady_clock;
+
+  explicit Crew(size_t threads) : members_(threads, Member{.share = 1.0f / static_cast<float>(threads)}) {}
+  size_t threads() const { return members_.size(); }
+  float share(size_t thread) const { return members_[thread].share; }
+  bool rests(size_t thread, Clock::time_point now) const { return now < members_[thread].back; }
+
+  // A job ended now that took `seconds`, for the last `late` of which the others waited for this thread.
+  void note(size_t last_thread, double late, double seconds, Clock::time_point now);
 
  private:
   friend class ThreadPool;
-  std::vector<float> shares_;
+  struct Member {
+    float share;
+    double late = 0;              // seconds that others waited for it, fading as `watched_` does
+    double rest = 0;              // seconds of its last rest
+    Clock::time_point back = {};  // from a rest
+  };
+  void send_to_rest(size_t thread, Clock::time_point now);
+
+  std::vector<Member> members_;
+  double watched_ = 0;  // seconds of jobs, the older the less they count
 };
 
 class ThreadPool {
@@ -54,6 +71,8 @@ class ThreadPool {
     std::atomic<size_t> next{0};  // of its own tasks; whoever is done with theirs takes from here too
     size_t end = 0;
     size_t done = 0;              // tasks of this job that the thread did
+    Crew::Clock::time_point left = {};
+    std::atomic<bool> invited{false};  // to this job
     std::atomic<bool> asleep{false};
     std::mutex mutex;
     std::condition_variable wake;
@@ -61,17 +80,18 @@ class ThreadPool {
   };
 
   void start(size_t tasks, Function function, const void* context, Crew& crew);
-  void seat(size_t tasks, const Crew& crew);
+  size_t invite(size_t tasks, const Crew& crew, Crew::Clock::time_point now);  // returns how many take part
+  void learn(size_t tasks, Crew& crew, Crew::Clock::time_point began);
   void work(size_t thread);               // takes tasks of the current job until none is left
   void serve(size_t thread);              // life of a worker
-  bool enter(size_t thread, uint32_t& seen);  // joins an open job that this worker has not seen and that it is wanted for
+  bool enter(size_t thread, uint32_t& seen);  // joins an open job that this worker has not seen and is invited to
   bool idle(size_t thread, uint32_t seen) const;
 
   std::vector<Seat> seats_;
   Crew everyone_;
   Function function_ = nullptr;  // the job; written only while it is closed and nobody is inside
   const void* context_ = nullptr;
-  std::atomic<size_t> wanted_{0};  // threads of its crew
+  size_t crew_threads_ = 0;
   // Generation of the job (high 32 bits), whether it is open (bit 31), how many workers are inside (low bits). A late worker finds
   // the job closed and is not waited for.
   alignas(64) std::atomic<uint64_t> state_{0};
