@@ -30,8 +30,8 @@ test-gcc:     ; @$(MAKE) test PRESET=gcc
 test-thread:
 	@tools/setup.sh ci
 	cmake --preset thread -DPHILO_TESTS=ON
-	cmake --build build/thread --parallel $(JOBS) --target philo_device_cpu_test philo_generate_test
-	ctest --preset thread --parallel $(JOBS) -R '^(device_cpu|generate)[.]' -E 'RewindsToEveryPosition|YieldsTheSameBits|ComputesWithIntegerCodes|AgreesWithDoublePrecision'
+	cmake --build build/thread --parallel $(JOBS) --target philo_machine_test philo_device_cpu_test philo_generate_test
+	ctest --preset thread --parallel $(JOBS) -R '^(machine[.](ThreadPool|Crew)|device_cpu|generate)[.]' -E 'RewindsToEveryPosition|YieldsTheSameBits|ComputesWithIntegerCodes|AgreesWithDoublePrecision'
 
 # Cross-built, and run by wine and by qemu-user. Left out under wine: models on kernels whose likes are tried there, as make test has them.
 WINDOWS_TESTS := -*_on_scalar*:*_on_avx_vnni*:*_on_amx*:CpuNetwork.YieldsTheSameBits*

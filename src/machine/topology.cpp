@@ -200,9 +200,10 @@ void find_topology(CpuDescription& description) {
     if (record->Relationship != RelationProcessorCore || record->Processor.GroupMask[0].Group != 0) continue;
     const auto mask = static_cast<DWORD_PTR>(record->Processor.GroupMask[0].Mask) & process;
     const std::string core = std::to_string(cores++);
-    fastest = std::max(fastest, int{record->Processor.EfficiencyClass});
+    const int efficiency = (&record->Processor.Flags)[1];  // EfficiencyClass, a byte that mingw-w64 10 has no name for
+    fastest = std::max(fastest, efficiency);
     for (int processor = 0; processor < static_cast<int>(8 * sizeof mask); ++processor)
-      if ((mask >> processor & 1) != 0) processors.push_back({processor, core, record->Processor.EfficiencyClass});
+      if ((mask >> processor & 1) != 0) processors.push_back({processor, core, efficiency});
   }
   for (LogicalProcessor& processor : processors) processor.kind = fastest - processor.kind;  // Windows counts up
   describe_processors(processors, std::nullopt, description);
