@@ -58,7 +58,7 @@ TEST(ThreadPool, LearnsWhoIsSlow) {
   for (int round = 0; round < 12; ++round)
     pool.run(64, crew, [](size_t, size_t thread) { std::this_thread::sleep_for(std::chrono::microseconds(thread == 0 ? 20 : 500)); });
   EXPECT_GT(crew.share(0), crew.share(1));
-  EXPECT_NEAR(crew.share(0) + crew.share(1), 1, 1e-3);
+  EXPECT_GT(crew.share(1), 0) << "it is tried again";
 }
 
 // What a thread costs its crew is judged by what it gives: a fourth, of four.
