@@ -26,7 +26,7 @@ class Panels {
   PanelMatrix matrix_;
 };
 
-// Columns of a group as the kernels take them, which may be a part of the stored one; 0 where they can't: the group is no multiple of 32.
+// Columns of a group as the kernels take them, which may be a part of the stored one; 0 where they can't: the group is no multiple of 16.
 size_t kernel_group(const CodeFormat& format, int64_t columns);
 
 size_t panel_bytes(const Segment& segment);  // that Panels would allocate
