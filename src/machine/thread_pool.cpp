@@ -31,7 +31,8 @@ uint32_t generation(uint64_t state) { return static_cast<uint32_t>(state >> 32);
 }  // namespace
 
 // Workers are pinned only where the pool takes all cores of a kind that this process has: with fewer, or where a container's quota pays for
-// fewer, two processes would sit on the same ones. The caller's thread is not ours to pin. Denormals stay as IEEE has them: float weights make none worth the difference.
+// fewer, two processes would sit on the same ones. The caller's thread is not ours to pin. Denormals stay as IEEE has them: float weights
+// make none worth the difference.
 ThreadPool::ThreadPool(int threads) : seats_(static_cast<size_t>(threads)), everyone_(static_cast<size_t>(threads)) {
   const CpuDescription& description = cpu();
   const std::vector<size_t>& counts = description.thread_counts;
