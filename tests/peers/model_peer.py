@@ -29,7 +29,7 @@ import tiny_tokenizer
 
 ALLOWED_ERROR = 1e-4
 DECIDED_GAP = 2 * ALLOWED_ERROR
-TABLES = ["scalar", "avx2", "avx_vnni", "avx512", "neon", "neon_i8mm"]
+TABLES = ["scalar", "avx2", "avx_vnni", "avx512", "amx", "neon", "neon_i8mm"]
 FAMILY = ["mini-4k", "mini-128k", "mini-3.5", "medium-4k", "medium-128k", "phi-4-mini", "phi-4", "all at once", "real window", "real limit"]
 
 
