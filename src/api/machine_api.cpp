@@ -55,7 +55,7 @@ LimitsOptions limits_options(const Options& options, const Callbacks& callbacks)
 }
 
 int threads_of(const Options& options) {
-  return static_cast<int>(options.integer("threads").value_or(static_cast<int64_t>(cpu().cores)));
+  return threads_or_cores(static_cast<int>(options.integer("threads").value_or(0)));
 }
 
 OrderedJson limits_report(const MachineLimits& limits) {

@@ -77,7 +77,7 @@ Plan settle_weights(Plan plan, const Options& options, const Callbacks& callback
     return plan;
   }
   if (const std::string note = unused_recipe_options(options); !note.empty()) notes.add(note);
-  ThreadPool pool(static_cast<int>(options.integer("threads").value_or(static_cast<int64_t>(cpu().cores))));
+  ThreadPool pool(threads_or_cores(static_cast<int>(options.integer("threads").value_or(0))));
   std::map<const std::byte*, MatrixFormat> formats;
   for (const AssignedTensor& assigned : assign_formats(plan, read_recipe(options), pool, callbacks.progress()))
     formats[assigned.segment->place()] = assigned.format;

@@ -111,7 +111,7 @@ ConvertReport convert(const std::string& source, const std::string& target, cons
     for (const std::string& note : checkpoint.notes) options.note(note);
   }
   const Plan plan = plan_phi3(checkpoint.config, checkpoint.weights, checkpoint.weights_file);
-  ThreadPool pool(options.threads > 0 ? options.threads : static_cast<int>(cpu().cores));
+  ThreadPool pool(threads_or_cores(options.threads));
   const std::unique_ptr<WeightsWriter> writer = writer_for(plan, options, pool);
   const OrderedJson source_json = source_config(checkpoint), config = writer->config(source_json);
 

@@ -31,7 +31,7 @@ inline void release_pages(const Segment& segment) {
 template <class Matrix, class RowsOf, class Fill>
 bool fill_matrices(std::span<const Matrix> matrices, const DeviceOptions& options, const RowsOf& rows_of, const Fill& fill) {
   constexpr int64_t rows_per_task = 256;
-  ThreadPool pool(options.threads > 0 ? options.threads : static_cast<int>(cpu().cores));
+  ThreadPool pool(threads_or_cores(options.threads));
   size_t done = 0, total = 0;
   for (const Matrix& matrix : matrices) total += matrix.segment.stored_bytes();
   for (const Matrix& matrix : matrices) {

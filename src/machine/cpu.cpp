@@ -123,6 +123,8 @@ const CpuDescription& cpu() {
   return description;
 }
 
+int threads_or_cores(int wanted) { return wanted > 0 ? wanted : static_cast<int>(cpu().cores); }
+
 std::vector<std::string> feature_names(const CpuFeatures& features) {
   const std::pair<bool, const char*> all[] = {
       {features.avx2, "avx2"},               {features.avx_vnni, "avx_vnni"},         {features.avx512, "avx512"},

@@ -39,6 +39,9 @@ struct CpuDescription {
 // Found once per process.
 const CpuDescription& cpu();
 
+// As many threads as wanted; all cores for 0.
+int threads_or_cores(int wanted);
+
 // Names of the instruction sets above that are there, in order: "avx2", "avx512", …
 std::vector<std::string> feature_names(const CpuFeatures& features);
 

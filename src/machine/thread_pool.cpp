@@ -13,10 +13,6 @@ constexpr uint64_t open_bit = uint64_t{1} << 31;
 constexpr uint64_t inside_mask = open_bit - 1;
 constexpr int spins_before_sleep = 2000;  // some 30 to 100 microseconds: longer than the gap between two steps
 constexpr size_t telling_tasks = 8;       // for each thread: with fewer, what each did says little about its speed
-constexpr float newest_weight = 0.25f;    // of the last job in a thread's share
-constexpr float least_share = 0.01f;
-constexpr double watched_seconds = 0.1;   // of jobs, by which lateness is judged
-constexpr double least_rest = 1, most_rest = 16;  // seconds
 
 void pause() {
 #if defined(__x86_64__)
@@ -154,35 +150,11 @@ void ThreadPool::learn(size_t tasks, Crew& crew, Crew::Clock::time_point began) 
   // Anybody may be late by a task.
   const double of_a_task = seconds(before - began) * static_cast<double>(took_part) / static_cast<double>(tasks);
   const double late = took_part < 2 ? 0 : std::max(0.0, seconds(end - before) - 2 * of_a_task);
-  crew.note(last, late, seconds(end - began), end);
+  crew.note_late(last, late, seconds(end - began), end);
   if (tasks < telling_tasks * crew.threads()) return;
-  for (size_t thread = 0; thread < crew.threads(); ++thread) {
-    float& share = crew.members_[thread].share;
+  for (size_t thread = 0; thread < crew.threads(); ++thread)
     if (seats_[thread].invited.load(std::memory_order_relaxed))
-      share += newest_weight * (std::max(least_share, static_cast<float>(seats_[thread].done) / static_cast<float>(tasks)) - share);
-  }
-}
-
-void Crew::note(size_t last_thread, double late, double seconds, Clock::time_point now) {
-  const double kept = std::max(0.0, 1 - seconds / watched_seconds);
-  watched_ = watched_ * kept + seconds;
-  for (Member& member : members_) member.late *= kept;
-  Member& member = members_[last_thread];
-  member.late += late;
-  if (watched_ < watched_seconds / 2 || member.late * static_cast<double>(threads()) < watched_) return;
-  // Where it is the caller's thread, which can't rest, it finds the core of another one free.
-  if (last_thread != 0) return send_to_rest(last_thread, now);
-  for (size_t thread = threads(); thread-- > 1;)
-    if (!rests(thread, now)) return send_to_rest(thread, now);
-}
-
-void Crew::send_to_rest(size_t thread, Clock::time_point now) {
-  Member& member = members_[thread];
-  const bool again = std::chrono::duration<double>(now - member.back).count() < least_rest;
-  member.rest = again ? std::min(2 * member.rest, most_rest) : least_rest;
-  member.back = now + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(member.rest));
-  watched_ = 0;
-  for (Member& each : members_) each.late = 0;
+      crew.note_share(thread, static_cast<float>(seats_[thread].done) / static_cast<float>(tasks));
 }
 
 bool ThreadPool::enter(size_t thread, uint32_t& seen) {

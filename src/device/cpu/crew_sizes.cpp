@@ -19,23 +19,25 @@ namespace {
 
 constexpr int measuring_version = 1;
 constexpr double tolerance = 1.03;
-constexpr size_t depth = 3072, group = 128, prefill_tokens = 64;
+constexpr size_t depth = 3072, group = 128, prefill_tokens = 64, prefill_panels = 512;
+constexpr size_t sections = 8;  // of the matrix, one for each pass of decoding
 constexpr double seconds_for_each = 0.06;  // of a number of threads and kind of work
 constexpr int least_rounds = 3;
+constexpr size_t least_available = size_t{1} << 30;
 
 // An int4 matrix of random codes, larger than the caches, and the inputs of some tokens.
 class Workload {
  public:
-  explicit Workload(const Kernels& kernels, ThreadPool& pool)
+  Workload(const Kernels& kernels, ThreadPool& pool)
       : kernels_(kernels),
         pool_(pool),
         panel_bytes_(panel_lines(4, depth) * panel_line_bytes),
-        panels_(std::min(std::clamp(2 * cpu().l3_bytes, size_t{64} << 20, size_t{256} << 20), memory_status().available_bytes / 4) / panel_bytes_),
+        panels_(std::clamp(2 * cpu().l3_bytes, size_t{64} << 20, size_t{256} << 20) / panel_bytes_),
         codes_(panels_ * panel_bytes_, "measuring threads"),
         scales_(panels_ * panel_rows * (depth / group) * sizeof(float), "measuring threads"),
         input_(prefill_tokens * depth, "measuring threads"),
         input_scales_(prefill_tokens * (depth / group) * sizeof(float), "measuring threads"),
-        out_(prefill_tokens * panels_ * panel_rows * sizeof(float), "measuring threads"),
+        out_(std::max(panels_ / sections, prefill_tokens * prefill_panels) * panel_rows * sizeof(float), "measuring threads"),
         scratch_(pool.threads() * coded_scratch_bytes, "measuring threads") {
     pool_.run(panels_, [&](size_t panel, size_t) {
       std::memset(codes_.data() + panel * panel_bytes_, static_cast<int>(panel % 251), panel_bytes_);
@@ -46,13 +48,12 @@ class Workload {
     sums_.assign(prefill_tokens * (depth / group), 17 * static_cast<int32_t>(group));
   }
 
-  // One token by an eighth of the matrix, another one each time: what the caches still hold comes last.
+  // One token by a section of the matrix, another one each time: what the caches still hold comes last.
   double decode(Crew& crew) {
-    const size_t panels = std::max<size_t>(1, panels_ / 8);
-    next_ = next_ + 2 * panels <= panels_ ? next_ + panels : 0;
-    return seconds_of(next_, panels, 8, 1, crew);
+    section_ = (section_ + 1) % sections;
+    return seconds_of(section_ * (panels_ / sections), panels_ / sections, 8, 1, crew);
   }
-  double prefill(Crew& crew) { return seconds_of(0, std::min<size_t>(panels_, 512), 4, prefill_tokens, crew); }
+  double prefill(Crew& crew) { return seconds_of(0, prefill_panels, 4, prefill_tokens, crew); }
 
  private:
   double seconds_of(size_t first, size_t panels, size_t task_panels, size_t tokens, Crew& crew) {
@@ -66,8 +67,8 @@ class Workload {
                                    .rows = std::min(task_panels, first + panels - panel) * panel_rows,
                                    .input = input,
                                    .tokens = tokens,
-                                   .out = out_.floats() + panel * panel_rows,
-                                   .out_stride = panels_ * panel_rows,
+                                   .out = out_.floats() + index * task_panels * panel_rows,
+                                   .out_stride = panels * panel_rows,
                                    .scratch = scratch_.data() + thread * coded_scratch_bytes});
     });
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -75,7 +76,7 @@ class Workload {
 
   const Kernels& kernels_;
   ThreadPool& pool_;
-  size_t panel_bytes_, panels_, next_ = 0;
+  size_t panel_bytes_, panels_, section_ = 0;
   Buffer codes_, scales_, input_, input_scales_, out_, scratch_;
   std::vector<int32_t> sums_;
 };
@@ -126,6 +127,8 @@ size_t fewest_of_the_fastest(std::span<const size_t> counts, std::span<const dou
 }
 
 CrewSizes measured_crew_sizes(const Kernels& kernels, std::span<const size_t> counts) {
+  const size_t available = memory_status().available_bytes;  // 0: the system does not say
+  if (available != 0 && available < least_available) throw Error(ErrorCode::Resource, "too little memory is free to measure the best number of threads");
   ThreadPool pool(static_cast<int>(counts.back()));
   Workload work(kernels, pool);
   return {fastest_count(counts, [&](Crew& crew) { return work.decode(crew); }), fastest_count(counts, [&](Crew& crew) { return work.prefill(crew); })};

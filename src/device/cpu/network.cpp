@@ -18,14 +18,11 @@ constexpr size_t most_turn_tokens = 512;
 // A row starts 64 bytes past a multiple of its width: rows a power of two apart would fall onto the same cache sets.
 size_t stride_of(size_t width) { return (width + 15) / 16 * 16 + 16; }
 
-// From where the kernels share unpacked weights: a pass of so many tokens is bound by arithmetic.
-constexpr size_t many_tokens = 17;
-
 // Fewer weights are soon computed, and what bounds them is not what is measured.
 constexpr int64_t many_weights = int64_t{1} << 28;
 
 CrewSizes crew_sizes_for(const Plan& plan, const DeviceOptions& options, const Kernels& kernels) {
-  const size_t threads = options.threads != 0 ? static_cast<size_t>(options.threads) : cpu().cores;
+  const auto threads = static_cast<size_t>(threads_or_cores(options.threads));
   int64_t weights = 0;
   for (const auto& weight : plan.weights) weights += weight->rows * weight->columns;
   if (options.threads != 0 || weights < many_weights) return {threads, threads};
@@ -60,7 +57,7 @@ CpuNetwork::CpuNetwork(std::shared_ptr<const Plan> plan, const DeviceOptions& op
       kv_format_(options.kv_format),
       activation_format_(options.activation_format),
       kernels_(choose_kernels(options.isa)),
-      threads_(options.threads != 0 ? options.threads : static_cast<int>(cpu().cores)),
+      threads_(threads_or_cores(options.threads)),
       crew_sizes_(crew_sizes_for(*plan_, options, kernels_)),
       pool_(static_cast<int>(crew_sizes_.most())),
       decode_crew_(crew_sizes_.decode),
@@ -312,7 +309,7 @@ constexpr size_t small_work = 32768;      // multiplications that are not worth 
 
 }  // namespace
 
-Crew& CpuNetwork::crew_for(size_t tokens) const { return tokens < many_tokens ? decode_crew_ : prefill_crew_; }
+Crew& CpuNetwork::crew_for(size_t tokens) const { return tokens < fewest_many_tokens ? decode_crew_ : prefill_crew_; }
 
 void CpuNetwork::float_part(const MatrixPart& part, const Activation& in, size_t tokens, const Activation& out) const {
   constexpr size_t tile_rows = 12;  // a multiple of every table's row tiles
@@ -345,7 +342,7 @@ void CpuNetwork::coded_part(const PanelMatrix& matrix, const QuantizedInput& inp
   const auto kernel = (narrow ? kernels_.coded_linear_i8 : kernels_.coded_linear_f32)[matrix.bits == 4 ? 0 : 1];
   const size_t panels = (rows + panel_rows - 1) / panel_rows;
   size_t task_panels = std::max<size_t>(1, task_bytes / (panel_lines(matrix.bits, matrix.depth) * panel_line_bytes));
-  if (tokens >= many_tokens) task_panels = block_panels;
+  if (tokens >= fewest_many_tokens) task_panels = block_panels;
   task_panels = std::min(task_panels, panels / (4 * crew.threads()) + 1);
   if (rows * matrix.depth * tokens <= small_work) task_panels = panels;
   pool_.run((panels + task_panels - 1) / task_panels, crew, [&](size_t index, size_t thread) {

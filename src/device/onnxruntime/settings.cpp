@@ -125,7 +125,7 @@ Settings settle(const Plan& plan, const DeviceOptions& options, std::string_view
   const std::string name = behind_vendor(device);
   out.provider = full_name(name, runtime.providers());
   sort_options(options.properties, runtime, out);
-  out.threads = options.threads > 0 ? options.threads : static_cast<int>(cpu().cores);
+  out.threads = threads_or_cores(options.threads);
   out.context = static_cast<size_t>(plan.config.context);
   if (options.context != 0) out.context = std::min(out.context, options.context);
   out.turn_tokens = most_turn_tokens;

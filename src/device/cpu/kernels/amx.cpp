@@ -12,19 +12,8 @@ extern const Kernels kernels_avx512;
 #include "device/cpu/kernels/tiles_amx.h"
 
 namespace philo {
-namespace {
-
-Kernels with_tiles() {
-  Kernels kernels = kernels_avx512;
-  kernels.isa = "amx";
-  kernels.coded_linear_i8[0] = amx::tile_linear<4>;
-  kernels.coded_linear_i8[1] = amx::tile_linear<8>;
-  return kernels;
-}
-
-}  // namespace
 
 extern const Kernels kernels_amx;
-const Kernels kernels_amx = with_tiles();
+const Kernels kernels_amx = with_int8_products(kernels_avx512, "amx", amx::tile_linear<4>, amx::tile_linear<8>);
 
 }  // namespace philo

@@ -24,7 +24,6 @@ constexpr size_t dots_columns = 32;  // between begin_dots and end_dots
 // Blocks of weights that many tokens share, and of unfinished outputs.
 constexpr size_t coded_block_panels = 4, coded_block_rows = coded_block_panels * panel_rows, coded_block_tokens = 512, coded_block_bytes = 32 << 10;
 constexpr size_t least_group = 16;
-constexpr size_t fewest_many_tokens = 17;
 
 // A task and what follows from its matrix's shape.
 struct Work {

@@ -48,6 +48,14 @@ const Kernels& choose_kernels(std::string_view isa) {
   throw usage_error("there are no " + shown(isa) + " kernels in this build; this processor can run " + here);
 }
 
+Kernels with_int8_products(const Kernels& table, const char* isa, CodedLinear of_4_bits, CodedLinear of_8_bits) {
+  Kernels kernels = table;
+  kernels.isa = isa;
+  kernels.coded_linear_i8[0] = of_4_bits;
+  kernels.coded_linear_i8[1] = of_8_bits;
+  return kernels;
+}
+
 size_t panel_lines(int bits, size_t depth) { return bits == 4 ? (depth + 7) / 8 : (depth + 3) / 4; }
 
 size_t input_group(size_t depth, size_t group) { return group == depth ? 128 : group; }

@@ -74,6 +74,7 @@ struct CodedLinearTask {
   std::byte* scratch;        // coded_scratch_bytes, aligned to 64 bytes; one per thread
 };
 constexpr size_t coded_scratch_bytes = 256 << 10;
+constexpr size_t fewest_many_tokens = 17;  // from where the int8 kernels share unpacked weights: arithmetic is their limit then
 
 // Folds the visible keys of one block into the online softmax of some query rows that share a key head.
 struct AttendTask {
@@ -120,6 +121,10 @@ constexpr size_t linear_scratch_floats =
     linear_block_rows * linear_block_depth + linear_block_rows * linear_block_tokens * widest_lanes;
 
 size_t attend_scratch_floats(size_t head_size);
+
+// Another table with int8 products of its own.
+using CodedLinear = void (*)(const CodedLinearTask& task);
+Kernels with_int8_products(const Kernels& table, const char* isa, CodedLinear of_4_bits, CodedLinear of_8_bits);
 
 // Every table in this program, best first, scalar last, and whether this processor runs it.
 struct KernelChoice {

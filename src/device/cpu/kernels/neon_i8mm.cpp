@@ -9,22 +9,11 @@ namespace philo {
 extern const Kernels kernels_neon;
 }
 
-#include "device/cpu/kernels/tiles_i8mm.h"
+#include "device/cpu/kernels/pairs_i8mm.h"
 
 namespace philo {
-namespace {
-
-Kernels with_pairs() {
-  Kernels kernels = kernels_neon;
-  kernels.isa = "neon_i8mm";
-  kernels.coded_linear_i8[0] = neon_i8mm::pair_linear<4>;
-  kernels.coded_linear_i8[1] = neon_i8mm::pair_linear<8>;
-  return kernels;
-}
-
-}  // namespace
 
 extern const Kernels kernels_neon_i8mm;
-const Kernels kernels_neon_i8mm = with_pairs();
+const Kernels kernels_neon_i8mm = with_int8_products(kernels_neon, "neon_i8mm", neon_i8mm::pair_linear<4>, neon_i8mm::pair_linear<8>);
 
 }  // namespace philo
