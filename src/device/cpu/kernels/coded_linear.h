@@ -12,7 +12,7 @@
 //   begin_dots add_dot4 end_dots           sum += 4 products for each row, at most 8 times between begin and end
 //   code_floats<shift, width>              some bits of each 32 as floats
 //   integer_vectors integer_tokens         shape of the tile that fills the registers
-//   few_sums                               sums of a tile whose weights are unpacked on the way
+//   few_sum_tokens few_sums                most tokens and sums of a tile whose weights are unpacked on the way
 // quantize_input.h and attend.h use these as well:
 //   add_ints greater_int greatest_int sum_of_ints to_nearest magnitude_bits store_codes store_codes_part widen_signed widen_signed_part
 
@@ -166,7 +166,7 @@ PHILO_INLINE void add_products(CodesAt from, const int8_t* in, size_t in_stride,
 // Activations as int8.
 template <int bits>
 struct Int8Product {
-  static constexpr int code_bits = bits, most_few_tokens = 8;
+  static constexpr int code_bits = bits, most_few_tokens = few_sum_tokens;
   static constexpr size_t block_depth = 512, element_bytes = 1;
   static constexpr int block_vectors = integer_vectors, tile_tokens = integer_tokens;
   // Vectors that C tokens take at once where weights are used as they come: each broadcast of an input serves all of them.
@@ -354,7 +354,7 @@ PHILO_INLINE void store_outputs(const CodedLinearTask& task, size_t row, size_t 
 
 // C tokens and W vectors of rows from `row` of the task on, with weights as they come from memory.
 template <typename Product, int W, int C>
-void few_coded_tile(const Work& work, size_t row, size_t token) {
+__attribute__((noinline)) void few_coded_tile(const Work& work, size_t row, size_t token) {
   const CodedLinearTask& task = work.task;
   const PanelMatrix& weight = task.weight;
   const size_t vector = task.first_panel * panel_vectors + row / lanes;
@@ -457,13 +457,15 @@ class CodesAhead {
     const size_t left = line < panel_lines_ ? panel_lines_ - line : 0;
     end_ = panels * (left < lines ? left : lines);
   }
-  __attribute__((always_inline)) void fetch(size_t count) {
-    for (; count != 0 && next_ < end_; --count, ++next_)
+  // So many at each of some calls that all are fetched in the end.
+  void part_of(size_t calls) { lines_at_once_ = (end_ + calls - 1) / calls; }
+  __attribute__((always_inline)) void fetch() {
+    for (size_t count = lines_at_once_; count != 0 && next_ < end_; --count, ++next_)
       __builtin_prefetch(from_ + (next_ % panels_ * panel_lines_ + next_ / panels_) * panel_line_bytes, 0, 2);
   }
 
  private:
-  size_t panel_lines_, panels_, next_ = 0, end_;
+  size_t panel_lines_, panels_, next_ = 0, end_, lines_at_once_ = 0;
   const std::byte* from_;
 };
 
@@ -507,9 +509,10 @@ void many_coded_tokens(const Work& work) {
             if (factors.has_zero_points()) store(zero_points + group * coded_block_rows + v * lanes, factors.zero_point(0));
           }
         CodesAhead ahead(weight, panel, panels, (first + Product::block_depth) * Product::code_bits / 32, Product::block_depth * Product::code_bits / 32);
-        for (size_t token = first_token; token < end_token; token += Product::tile_tokens) {
-          constexpr size_t tile = Product::tile_tokens;
-          ahead.fetch(4);
+        constexpr size_t tile = Product::tile_tokens;
+        ahead.part_of((end_token - first_token + tile - 1) / tile);
+        for (size_t token = first_token; token < end_token; token += tile) {
+          ahead.fetch();
           block_tokens(Product{}, work, block, token, end_token - token < tile ? end_token - token : tile, kept + (token - first_token) * coded_block_rows);
         }
       }

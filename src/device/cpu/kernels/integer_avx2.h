@@ -67,7 +67,7 @@ template <int bits>
 constexpr int code_offset = 0;
 
 constexpr int integer_vectors = 2, integer_tokens = 6;  // 12 sums, 2 weights and 1 input in 16 registers
-constexpr int few_sums = 8;
+constexpr int few_sum_tokens = 5, few_sums = 10;
 
 template <int bits>
 PHILO_INLINE Weights<bits> as_weights(Quads a) {
@@ -107,7 +107,7 @@ template <int bits>
 constexpr int code_offset = bits == 8 ? 128 : 0;
 
 constexpr int integer_vectors = 2, integer_tokens = 4;
-constexpr int few_sums = 4;  // and as many dots
+constexpr int few_sum_tokens = 8, few_sums = 6;  // and as many dots
 
 template <int bits>
 PHILO_INLINE Weights<bits> as_weights(Quads a) {

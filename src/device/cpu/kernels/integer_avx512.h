@@ -11,7 +11,7 @@ template <int bits>
 constexpr int code_offset = 0;
 
 constexpr int integer_vectors = 4, integer_tokens = 6;  // 24 sums, 4 weights and 1 input in 32 registers
-constexpr int few_sums = 16;
+constexpr int few_sum_tokens = 8, few_sums = 16;
 
 PHILO_INLINE Ints splat_int(int32_t value) { return _mm512_set1_epi32(value); }
 PHILO_INLINE Ints add_ints(Ints a, Ints b) { return _mm512_add_epi32(a, b); }

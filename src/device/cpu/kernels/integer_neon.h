@@ -14,7 +14,7 @@ template <int bits>
 constexpr int code_offset = bits == 8 ? 128 : 0;
 
 constexpr int integer_vectors = 4, integer_tokens = 6;  // 24 sums, 4 weights, 1 input and 1 offset in 32 registers
-constexpr int few_sums = 16;
+constexpr int few_sum_tokens = 8, few_sums = 16;
 
 PHILO_INLINE Ints splat_int(int32_t value) { return vdupq_n_s32(value); }
 PHILO_INLINE Ints add_ints(Ints a, Ints b) { return vaddq_s32(a, b); }
