@@ -69,31 +69,49 @@ PHILO_INLINE void score_keys(const AttendTask& task, size_t row, size_t first, s
     }
 }
 
-// Turns a row's scores into shares exp(score - maximum), updates maximum and sum, and yields the factor for what came before.
-PHILO_INLINE float take_shares(const AttendTask& task, size_t row, float* scores) {
+// The places of keys that a row doesn't see.
+PHILO_INLINE void hide_keys(const AttendTask& task, size_t row, float* scores) {
   const size_t first = task.first[row], last = task.last[row];
-  const bool empty = first >= last;
+  if (first == 0 && last == key_block_tokens) return;
   for (size_t key = 0; key < key_block_tokens; ++key)
-    if (empty || key < first || key >= last) scores[key] = hidden;
-  if (empty) {
-    for (size_t key = 0; key < key_block_tokens; ++key) scores[key] = 0;
-    return 1;
+    if (key < first || key >= last) scores[key] = hidden;
+}
+
+// Turns the scores of R rows into shares exp(score - maximum), updates maximum and sum, and yields the factors for what came before. Rows that
+// see none of the keys keep what they have.
+template <int R>
+PHILO_INLINE void take_shares(const AttendTask& task, size_t row, Shares scores, float* correction) {
+  float before[lanes] = {}, after[lanes] = {}, factors[lanes];
+  PHILO_UNROLL for (int r = 0; r < R; ++r) {
+    hide_keys(task, row + static_cast<size_t>(r), scores[r]);
+    Vec most = load(scores[r]);
+    PHILO_UNROLL for (size_t key = lanes; key < key_block_tokens; key += lanes) most = greater_of(most, load(scores[r] + key));
+    const float known = task.maximum[row + static_cast<size_t>(r)], found = greatest(most);
+    before[r] = known;
+    after[r] = found > known ? found : known;
   }
-  Vec greatest_scores = load(scores);
-  for (size_t key = lanes; key < key_block_tokens; key += lanes) greatest_scores = greater_of(greatest_scores, load(scores + key));
-  const float before = task.maximum[row], block_maximum = greatest(greatest_scores);
-  const float maximum = block_maximum > before ? block_maximum : before;
-  Vec sums = zero();
-  for (size_t key = 0; key < key_block_tokens; key += lanes) {
-    const Vec shares = exponential(subtract(load(scores + key), splat(maximum)));
-    sums = add(sums, shares);
-    store(scores + key, shares);
+  store(factors, exponential(subtract(load(before), load(after))));
+  Vec sums[R];
+  PHILO_UNROLL for (int r = 0; r < R; ++r) sums[r] = zero();
+  for (size_t key = 0; key < key_block_tokens; key += lanes)
+    PHILO_UNROLL for (int r = 0; r < R; ++r) {
+      const Vec shares = exponential(subtract(load(scores[r] + key), splat(after[r])));
+      sums[r] = add(sums[r], shares);
+      store(scores[r] + key, shares);
+    }
+  float totals[4];
+  store_four(totals, sums_of_four(sums[0], sums[R > 1 ? 1 : 0], sums[R > 2 ? 2 : 0], sums[R > 3 ? 3 : 0]));
+  PHILO_UNROLL for (int r = 0; r < R; ++r) {
+    const size_t at = row + static_cast<size_t>(r);
+    correction[r] = 1;
+    if (task.first[at] >= task.last[at]) {
+      for (size_t key = 0; key < key_block_tokens; ++key) scores[r][key] = 0;
+      continue;
+    }
+    correction[r] = factors[r];
+    task.sum[at] = task.sum[at] * factors[r] + totals[r];
+    task.maximum[at] = after[r];
   }
-  float correction[lanes];
-  store(correction, exponential(splat(before - maximum)));
-  task.sum[row] = task.sum[row] * correction[0] + first_of_four(sums_of_four(sums, sums, sums, sums));
-  task.maximum[row] = maximum;
-  return correction[0];
 }
 
 // Adds the values of the keys [first, last) to V vectors of R outputs from dimension i on; `part` lanes of the last vector count.
@@ -158,11 +176,11 @@ void share_keys(const AttendTask& task, size_t row, Shares shares, float* correc
   const auto [first, last] = seen_keys(task, row, R);
   if (first >= last) return;
   score_keys<format, R>(task, row, first, last, shares);
-  for (int r = 0; r < R; ++r) {
-    if constexpr (has_scales<format>) scale_keys(shares[r], task.key_scales, first, last);
-    correction[r] = take_shares(task, row + static_cast<size_t>(r), shares[r]);
-    if constexpr (has_scales<format>) scale_keys(shares[r], task.value_scales, first, last);
-  }
+  if constexpr (has_scales<format>)
+    for (int r = 0; r < R; ++r) scale_keys(shares[r], task.key_scales, first, last);
+  take_shares<R>(task, row, shares, correction);
+  if constexpr (has_scales<format>)
+    for (int r = 0; r < R; ++r) scale_keys(shares[r], task.value_scales, first, last);
 }
 
 template <KeyFormat format, int R>
