@@ -448,24 +448,24 @@ void coded_block_tokens_of(const Work& work, const Block& block, size_t token, s
   for (; row < block.end; row += lanes) coded_block_tile<Product, 1, C>(work, block, row, token, kept + (row - block.row) * C);
 }
 
-// Fetches the next block's lines of codes, a few for each tile of the block at hand.
+// Fetches the next block's lines of codes, some at a time while the block at hand is multiplied.
 class CodesAhead {
  public:
   CodesAhead(const PanelMatrix& weight, size_t panel, size_t panels, size_t line, size_t lines)
-      : panel_lines_(weight.bits == 4 ? lines_of<4>(weight.depth) : lines_of<8>(weight.depth)), panels_(panels) {
-    from_ = weight.codes + (panel * panel_lines_ + line) * panel_line_bytes;
-    const size_t left = line < panel_lines_ ? panel_lines_ - line : 0;
-    end_ = panels * (left < lines ? left : lines);
+      : panel_bytes_((weight.bits == 4 ? lines_of<4>(weight.depth) : lines_of<8>(weight.depth)) * panel_line_bytes), panels_(panels) {
+    const size_t all = panel_bytes_ / panel_line_bytes, left = line < all ? all - line : 0;
+    from_ = weight.codes + panel * panel_bytes_ + line * panel_line_bytes;
+    lines_ = left < lines ? left : lines;
   }
   // So many at each of some calls that all are fetched in the end.
-  void part_of(size_t calls) { lines_at_once_ = (end_ + calls - 1) / calls; }
+  void part_of(size_t calls) { at_once_ = (lines_ + calls - 1) / calls; }
   __attribute__((always_inline)) void fetch() {
-    for (size_t count = lines_at_once_; count != 0 && next_ < end_; --count, ++next_)
-      __builtin_prefetch(from_ + (next_ % panels_ * panel_lines_ + next_ / panels_) * panel_line_bytes, 0, 2);
+    for (size_t count = at_once_; count != 0 && lines_ != 0; --count, --lines_, from_ += panel_line_bytes)
+      for (size_t p = 0; p < panels_; ++p) __builtin_prefetch(from_ + p * panel_bytes_, 0, 2);
   }
 
  private:
-  size_t panel_lines_, panels_, next_ = 0, end_, lines_at_once_ = 0;
+  size_t panel_bytes_, panels_, lines_, at_once_ = 0;
   const std::byte* from_;
 };
 
