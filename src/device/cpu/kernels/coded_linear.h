@@ -410,9 +410,31 @@ struct Block {
   size_t first, columns, first_group;
 };
 
+// Fetches the next block's codes while the block at hand is multiplied: some lines before each group of columns of a tile, since all
+// at once would wait for one another.
+class CodesAhead {
+ public:
+  CodesAhead(const PanelMatrix& weight, size_t panel, size_t panels, size_t first, size_t columns, size_t calls) : panels_(panels) {
+    const size_t line_columns = weight.bits == 4 ? 8 : 4, lines = (weight.depth + line_columns - 1) / line_columns;
+    const size_t line = first / line_columns, left = line < lines ? lines - line : 0;
+    panel_bytes_ = lines * panel_line_bytes;
+    from_ = weight.codes + panel * panel_bytes_ + line * panel_line_bytes;
+    lines_ = left < columns / line_columns ? left : columns / line_columns;
+    at_once_ = (lines_ + calls - 1) / calls;
+  }
+  __attribute__((always_inline)) void fetch() {
+    for (size_t count = at_once_; count != 0 && lines_ != 0; --count, --lines_, from_ += panel_line_bytes)
+      for (size_t p = 0; p < panels_; ++p) __builtin_prefetch(from_ + p * panel_bytes_, 0, 2);
+  }
+
+ private:
+  size_t panels_, panel_bytes_, lines_, at_once_;  // lines of each panel that are left, and that one call fetches
+  const std::byte* from_;
+};
+
 // C tokens and W vectors of rows over one block; `kept` holds the outputs between blocks.
 template <typename Product, int W, int C>
-__attribute__((noinline)) void coded_block_tile(const Work& work, const Block& block, size_t row, size_t token, float* kept) {
+__attribute__((noinline)) void coded_block_tile(const Work& work, const Block& block, size_t row, size_t token, float* kept, CodesAhead& ahead) {
   const size_t place = row - block.row;
   const MemoryOutputs<W, C> out{kept};
   if (block.first == 0) PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) out.put(w, c, zero());
@@ -421,6 +443,7 @@ __attribute__((noinline)) void coded_block_tile(const Work& work, const Block& b
   const float* zero_points = block.zero_points == nullptr ? nullptr : block.zero_points + place;
   for (size_t k = 0, group = block.first_group; k < block.columns; k += work.span, ++group) {
     const size_t columns = block.columns - k < work.span ? block.columns - k : work.span;
+    ahead.fetch();
     Product::template add_group<true, W, C>(work, CodesAt{codes, block.codes.panel_bytes}, BlockFactors{scales, zero_points}, token, group,
                                             columns, out);
     codes += work.span * panel_rows * Product::element_bytes;
@@ -435,44 +458,23 @@ __attribute__((noinline)) void coded_block_tile(const Work& work, const Block& b
 
 // The block's rows for `tokens` <= C tokens.
 template <typename Product, int C = Product::tile_tokens>
-void coded_block_tokens_of(const Work& work, const Block& block, size_t token, size_t tokens, float* kept) {
+void coded_block_tokens_of(const Work& work, const Block& block, size_t token, size_t tokens, float* kept, CodesAhead& ahead) {
   if constexpr (C > 1) {
     if (tokens < C) {
-      coded_block_tokens_of<Product, C - 1>(work, block, token, tokens, kept);
+      coded_block_tokens_of<Product, C - 1>(work, block, token, tokens, kept, ahead);
       return;
     }
   }
   constexpr size_t rows = static_cast<size_t>(Product::block_vectors) * lanes;
   size_t row = block.row;
-  for (; row + rows <= block.end; row += rows) coded_block_tile<Product, Product::block_vectors, C>(work, block, row, token, kept + (row - block.row) * C);
-  for (; row < block.end; row += lanes) coded_block_tile<Product, 1, C>(work, block, row, token, kept + (row - block.row) * C);
+  for (; row + rows <= block.end; row += rows) coded_block_tile<Product, Product::block_vectors, C>(work, block, row, token, kept + (row - block.row) * C, ahead);
+  for (; row < block.end; row += lanes) coded_block_tile<Product, 1, C>(work, block, row, token, kept + (row - block.row) * C, ahead);
 }
-
-// Fetches the next block's lines of codes, some at a time while the block at hand is multiplied.
-class CodesAhead {
- public:
-  CodesAhead(const PanelMatrix& weight, size_t panel, size_t panels, size_t line, size_t lines)
-      : panel_bytes_((weight.bits == 4 ? lines_of<4>(weight.depth) : lines_of<8>(weight.depth)) * panel_line_bytes), panels_(panels) {
-    const size_t all = panel_bytes_ / panel_line_bytes, left = line < all ? all - line : 0;
-    from_ = weight.codes + panel * panel_bytes_ + line * panel_line_bytes;
-    lines_ = left < lines ? left : lines;
-  }
-  // So many at each of some calls that all are fetched in the end.
-  void part_of(size_t calls) { at_once_ = (lines_ + calls - 1) / calls; }
-  __attribute__((always_inline)) void fetch() {
-    for (size_t count = at_once_; count != 0 && lines_ != 0; --count, --lines_, from_ += panel_line_bytes)
-      for (size_t p = 0; p < panels_; ++p) __builtin_prefetch(from_ + p * panel_bytes_, 0, 2);
-  }
-
- private:
-  size_t panel_bytes_, panels_, lines_, at_once_ = 0;
-  const std::byte* from_;
-};
 
 // Up to tile_tokens of a block's tokens on vector registers; tiles_amx.h has them on tiles.
 template <typename Product>
-PHILO_INLINE void block_tokens(Product, const Work& work, const Block& block, size_t token, size_t tokens, float* kept) {
-  coded_block_tokens_of<Product>(work, block, token, tokens, kept);
+PHILO_INLINE void block_tokens(Product, const Work& work, const Block& block, size_t token, size_t tokens, float* kept, CodesAhead& ahead) {
+  coded_block_tokens_of<Product>(work, block, token, tokens, kept, ahead);
 }
 
 // Weights are made ready once for a block of tokens, in pieces that stay in the first cache beside a tile's activations.
@@ -508,13 +510,11 @@ void many_coded_tokens(const Work& work) {
             store(scales + group * coded_block_rows + v * lanes, factors.scale(0));
             if (factors.has_zero_points()) store(zero_points + group * coded_block_rows + v * lanes, factors.zero_point(0));
           }
-        CodesAhead ahead(weight, panel, panels, (first + Product::block_depth) * Product::code_bits / 32, Product::block_depth * Product::code_bits / 32);
-        constexpr size_t tile = Product::tile_tokens;
-        ahead.part_of((end_token - first_token + tile - 1) / tile);
-        for (size_t token = first_token; token < end_token; token += tile) {
-          ahead.fetch();
-          block_tokens(Product{}, work, block, token, end_token - token < tile ? end_token - token : tile, kept + (token - first_token) * coded_block_rows);
-        }
+        constexpr size_t tile = Product::tile_tokens, tile_rows = Product::block_vectors * lanes;
+        const size_t tiles = (end_token - first_token + tile - 1) / tile * ((block.end - row + tile_rows - 1) / tile_rows);
+        CodesAhead ahead(weight, panel, panels, first + Product::block_depth, Product::block_depth, tiles * ((block.columns + work.span - 1) / work.span));
+        for (size_t token = first_token; token < end_token; token += tile)
+          block_tokens(Product{}, work, block, token, end_token - token < tile ? end_token - token : tile, kept + (token - first_token) * coded_block_rows, ahead);
       }
     }
 }
