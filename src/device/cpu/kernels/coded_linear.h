@@ -416,9 +416,10 @@ class CodesAhead {
  public:
   CodesAhead(const PanelMatrix& weight, size_t panel, size_t panels, size_t first, size_t columns, size_t calls) : panels_(panels) {
     const size_t line_columns = weight.bits == 4 ? 8 : 4, lines = (weight.depth + line_columns - 1) / line_columns;
-    const size_t line = first / line_columns, left = line < lines ? lines - line : 0;
+    const bool ends = first >= weight.depth;  // the panels that follow are next then
+    const size_t line = ends ? 0 : first / line_columns, left = lines - line;
     panel_bytes_ = lines * panel_line_bytes;
-    from_ = weight.codes + panel * panel_bytes_ + line * panel_line_bytes;
+    from_ = weight.codes + (ends ? panel + panels : panel) * panel_bytes_ + line * panel_line_bytes;
     lines_ = left < columns / line_columns ? left : columns / line_columns;
     at_once_ = (lines_ + calls - 1) / calls;
   }
