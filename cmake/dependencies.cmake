@@ -61,6 +61,11 @@ endif()
 function(philo_add_tests TARGET PREFIX)
   if(CMAKE_CROSSCOMPILING)
     add_test(NAME ${PREFIX} COMMAND ${TARGET})
+    if(PREFIX STREQUAL device_cpu)
+      set_tests_properties(${PREFIX} PROPERTIES RUN_SERIAL TRUE)  # its threads take all cores; beside another program it takes seven times as long
+    elseif(PREFIX MATCHES "^(golden|parity)$")
+      set_tests_properties(${PREFIX} PROPERTIES COST 100)  # minutes: they begin first
+    endif()
   else()
     gtest_discover_tests(${TARGET} TEST_PREFIX "${PREFIX}." DISCOVERY_MODE PRE_TEST)
   endif()
