@@ -57,14 +57,13 @@ if(PHILO_TESTS)
   endif()
 endif()
 
-# Enters the tests of a program: each by itself, or in a cross build all in one run, because an emulator starts slowly.
+# philo_add_tests(TARGET PREFIX [property value...])
+# Enters the tests of a program: each by itself, or in a cross build all in one run, because an emulator starts slowly; that run has the properties.
 function(philo_add_tests TARGET PREFIX)
   if(CMAKE_CROSSCOMPILING)
     add_test(NAME ${PREFIX} COMMAND ${TARGET})
-    if(PREFIX STREQUAL device_cpu)
-      set_tests_properties(${PREFIX} PROPERTIES RUN_SERIAL TRUE)  # its threads take all cores; beside another program it takes seven times as long
-    elseif(PREFIX MATCHES "^(golden|parity)$")
-      set_tests_properties(${PREFIX} PROPERTIES COST 100)  # minutes: they begin first
+    if(ARGN)
+      set_tests_properties(${PREFIX} PROPERTIES ${ARGN})
     endif()
   else()
     gtest_discover_tests(${TARGET} TEST_PREFIX "${PREFIX}." DISCOVERY_MODE PRE_TEST)

@@ -400,22 +400,12 @@ void few_coded_tokens(const Work& work) {
   }
 }
 
-// Columns of some panels, ready for many tokens.
-struct Block {
-  CodesAt codes;
-  const float* scales;       // (groups, coded_block_rows), or one group of ones
-  const float* zero_points;  // likewise, or nullptr
-  size_t factor_step;        // floats between groups
-  size_t row, end;           // rows of the task
-  size_t first, columns, first_group;
-};
-
 // Fetches the next block's codes while the block at hand is multiplied: some lines before each group of columns of a tile, since all
 // at once would wait for one another.
 class CodesAhead {
  public:
   CodesAhead(const PanelMatrix& weight, size_t panel, size_t panels, size_t first, size_t columns, size_t calls) : panels_(panels) {
-    const size_t line_columns = weight.bits == 4 ? 8 : 4, lines = (weight.depth + line_columns - 1) / line_columns;
+    const size_t line_columns = weight.bits == 4 ? 8 : 4, lines = panel_lines(weight.bits, weight.depth);
     const bool ends = first >= weight.depth;  // the panels that follow are next then
     const size_t line = ends ? 0 : first / line_columns, left = lines - line;
     panel_bytes_ = lines * panel_line_bytes;
@@ -433,9 +423,20 @@ class CodesAhead {
   const std::byte* from_;
 };
 
+// Columns of some panels, ready for many tokens.
+struct Block {
+  CodesAt codes;
+  const float* scales;       // (groups, coded_block_rows), or one group of ones
+  const float* zero_points;  // likewise, or nullptr
+  size_t factor_step;        // floats between groups
+  size_t row, end;           // rows of the task
+  size_t first, columns, first_group;
+  CodesAhead* ahead;         // of the next block
+};
+
 // C tokens and W vectors of rows over one block; `kept` holds the outputs between blocks.
 template <typename Product, int W, int C>
-__attribute__((noinline)) void coded_block_tile(const Work& work, const Block& block, size_t row, size_t token, float* kept, CodesAhead& ahead) {
+__attribute__((noinline)) void coded_block_tile(const Work& work, const Block& block, size_t row, size_t token, float* kept) {
   const size_t place = row - block.row;
   const MemoryOutputs<W, C> out{kept};
   if (block.first == 0) PHILO_UNROLL for (int w = 0; w < W; ++w) PHILO_UNROLL for (int c = 0; c < C; ++c) out.put(w, c, zero());
@@ -444,7 +445,7 @@ __attribute__((noinline)) void coded_block_tile(const Work& work, const Block& b
   const float* zero_points = block.zero_points == nullptr ? nullptr : block.zero_points + place;
   for (size_t k = 0, group = block.first_group; k < block.columns; k += work.span, ++group) {
     const size_t columns = block.columns - k < work.span ? block.columns - k : work.span;
-    ahead.fetch();
+    block.ahead->fetch();
     Product::template add_group<true, W, C>(work, CodesAt{codes, block.codes.panel_bytes}, BlockFactors{scales, zero_points}, token, group,
                                             columns, out);
     codes += work.span * panel_rows * Product::element_bytes;
@@ -459,23 +460,23 @@ __attribute__((noinline)) void coded_block_tile(const Work& work, const Block& b
 
 // The block's rows for `tokens` <= C tokens.
 template <typename Product, int C = Product::tile_tokens>
-void coded_block_tokens_of(const Work& work, const Block& block, size_t token, size_t tokens, float* kept, CodesAhead& ahead) {
+void coded_block_tokens_of(const Work& work, const Block& block, size_t token, size_t tokens, float* kept) {
   if constexpr (C > 1) {
     if (tokens < C) {
-      coded_block_tokens_of<Product, C - 1>(work, block, token, tokens, kept, ahead);
+      coded_block_tokens_of<Product, C - 1>(work, block, token, tokens, kept);
       return;
     }
   }
   constexpr size_t rows = static_cast<size_t>(Product::block_vectors) * lanes;
   size_t row = block.row;
-  for (; row + rows <= block.end; row += rows) coded_block_tile<Product, Product::block_vectors, C>(work, block, row, token, kept + (row - block.row) * C, ahead);
-  for (; row < block.end; row += lanes) coded_block_tile<Product, 1, C>(work, block, row, token, kept + (row - block.row) * C, ahead);
+  for (; row + rows <= block.end; row += rows) coded_block_tile<Product, Product::block_vectors, C>(work, block, row, token, kept + (row - block.row) * C);
+  for (; row < block.end; row += lanes) coded_block_tile<Product, 1, C>(work, block, row, token, kept + (row - block.row) * C);
 }
 
 // Up to tile_tokens of a block's tokens on vector registers; tiles_amx.h has them on tiles.
 template <typename Product>
-PHILO_INLINE void block_tokens(Product, const Work& work, const Block& block, size_t token, size_t tokens, float* kept, CodesAhead& ahead) {
-  coded_block_tokens_of<Product>(work, block, token, tokens, kept, ahead);
+PHILO_INLINE void block_tokens(Product, const Work& work, const Block& block, size_t token, size_t tokens, float* kept) {
+  coded_block_tokens_of<Product>(work, block, token, tokens, kept);
 }
 
 // Weights are made ready once for a block of tokens, in pieces that stay in the first cache beside a tile's activations.
@@ -514,8 +515,9 @@ void many_coded_tokens(const Work& work) {
         constexpr size_t tile = Product::tile_tokens, tile_rows = Product::block_vectors * lanes;
         const size_t tiles = (end_token - first_token + tile - 1) / tile * ((block.end - row + tile_rows - 1) / tile_rows);
         CodesAhead ahead(weight, panel, panels, first + Product::block_depth, Product::block_depth, tiles * ((block.columns + work.span - 1) / work.span));
+        block.ahead = &ahead;
         for (size_t token = first_token; token < end_token; token += tile)
-          block_tokens(Product{}, work, block, token, end_token - token < tile ? end_token - token : tile, kept + (token - first_token) * coded_block_rows, ahead);
+          block_tokens(Product{}, work, block, token, end_token - token < tile ? end_token - token : tile, kept + (token - first_token) * coded_block_rows);
       }
     }
 }

@@ -67,7 +67,7 @@ template <int bits>
 constexpr int code_offset = 0;
 
 constexpr int integer_vectors = 2, integer_tokens = 6;  // 12 sums, 2 weights and 1 input in 16 registers
-constexpr int few_sum_tokens = 5, few_sums = 10;
+constexpr int few_sum_tokens = 5, few_sums = 10;  // beside 2 vectors of codes, 2 weights and 1 input
 
 template <int bits>
 PHILO_INLINE Weights<bits> as_weights(Quads a) {

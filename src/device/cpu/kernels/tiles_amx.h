@@ -105,7 +105,7 @@ struct TileOutputs {
 
 // `tokens` of a block by V vectors of its rows. The sums of one group are made ready while those of the one before join the outputs.
 template <int bits, int T, int V>
-__attribute__((noinline)) void tile_products(const Work& work, const Block& block, size_t row, size_t token, size_t tokens, float* kept, CodesAhead& ahead) {
+__attribute__((noinline)) void tile_products(const Work& work, const Block& block, size_t row, size_t token, size_t tokens, float* kept) {
   const CodedLinearTask& task = work.task;
   const size_t place = row - block.row, step = columns_at_once(work);
   const auto outputs_of = [&](size_t group) {
@@ -122,7 +122,7 @@ __attribute__((noinline)) void tile_products(const Work& work, const Block& bloc
     for (size_t v = 0; v < V; ++v) products.codes[v] = block.codes.vector(static_cast<int>(place / lanes + v)) + first * panel_rows;
     const size_t steps = columns / step;
     size_t done = 0;
-    ahead.fetch();
+    block.ahead->fetch();
     products.begin();
     for (size_t i = 0; i < steps; ++i) {
       products.add(i * step);
@@ -143,20 +143,20 @@ struct TileProduct : Int8Product<bits> {
 
 // The tokens of a block, up to tile_tokens_at_once of them.
 template <int bits, int T>
-void tile_rows_of(const Work& work, const Block& block, size_t token, size_t tokens, float* kept, CodesAhead& ahead) {
+void tile_rows_of(const Work& work, const Block& block, size_t token, size_t tokens, float* kept) {
   size_t row = block.row;
-  for (; row + 2 * lanes <= block.end; row += 2 * lanes) tile_products<bits, T, 2>(work, block, row, token, tokens, kept, ahead);
-  if (row < block.end) tile_products<bits, T, 1>(work, block, row, token, tokens, kept, ahead);
+  for (; row + 2 * lanes <= block.end; row += 2 * lanes) tile_products<bits, T, 2>(work, block, row, token, tokens, kept);
+  if (row < block.end) tile_products<bits, T, 1>(work, block, row, token, tokens, kept);
 }
 
 template <int bits>
-void block_tokens(TileProduct<bits>, const Work& work, const Block& block, size_t token, size_t tokens, float* kept, CodesAhead& ahead) {
+void block_tokens(TileProduct<bits>, const Work& work, const Block& block, size_t token, size_t tokens, float* kept) {
   if (block.first == 0) __builtin_memset(kept, 0, tokens * coded_block_rows * sizeof(float));
   const bool whole = tokens == tile_tokens_at_once;
   const size_t first_tokens = tokens < tile_side ? tokens : tile_side;
   if (!whole) shape_tiles(first_tokens, tokens - first_tokens, columns_at_once(work));
-  if (tokens > tile_side) tile_rows_of<bits, 2>(work, block, token, tokens, kept, ahead);
-  else tile_rows_of<bits, 1>(work, block, token, tokens, kept, ahead);
+  if (tokens > tile_side) tile_rows_of<bits, 2>(work, block, token, tokens, kept);
+  else tile_rows_of<bits, 1>(work, block, token, tokens, kept);
   if (!whole) shape_tiles(tile_side, tile_side, columns_at_once(work));
   if (block.first + block.columns != work.task.weight.depth) return;
   for (size_t one = 0; one < tokens; ++one)

@@ -77,7 +77,6 @@ PHILO_INLINE void store_half_part(std::byte* to, Vec value, size_t count) {
 // Four numbers, as sums_of_four yields them.
 using Four = __m128;
 PHILO_INLINE void store_four(float* to, Four four) { _mm_storeu_ps(to, four); }
-PHILO_INLINE float first_of_four(Four four) { return _mm_cvtss_f32(four); }
 
 // The sums of the lanes of four vectors; each is formed in the same order, wherever among the four it stands.
 PHILO_INLINE Four sums_of_four(Vec a, Vec b, Vec c, Vec d) {

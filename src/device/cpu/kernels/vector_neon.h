@@ -80,7 +80,6 @@ PHILO_INLINE void store_half_part(std::byte* to, Vec value, size_t count) {
 // Four numbers, as sums_of_four yields them.
 using Four = float32x4_t;
 PHILO_INLINE void store_four(float* to, Four four) { vst1q_f32(to, four); }
-PHILO_INLINE float first_of_four(Four four) { return vgetq_lane_f32(four, 0); }
 
 // The sums of the lanes of four vectors; each is formed in the same order, wherever among the four it stands.
 PHILO_INLINE Four sums_of_four(Vec a, Vec b, Vec c, Vec d) { return vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)); }
